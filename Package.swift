@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Dependencies, each chosen for years:
+// - swift-argument-parser: commands, help and completions; Apple's own, the standard for Swift tools.
+// - liblua5.4: the interpreter scripts run in; a system library with a stable C API.
+// - libdnnl (oneDNN): convolution, matrix product and pooling at the speed of the hardware.
+// - zlib: reading .gz data sets.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A Swift target with the project's settings; `scripts/check-layers` holds its imports to this list.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "Norma",
+  products: [
+    .executable(name: "norma", targets: ["norma"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "CNormaABI"),
+    .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CLuaShim", dependencies: ["CLua"]),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary(":libgomp.so.1")]),
+    module("NormaCore"),
+    module("NormaGraph", ["NormaCore"]),
+    module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels"]),
+    module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
+    module("NormaConformance", ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms"]),
+    module("NormaPlugins", ["NormaCore", "NormaNorms", "NormaConformance", "CNormaABI"]),
+    module(
+      "NormaNetwork",
+      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels", "COneDNN"]),
+    module("NormaData", ["NormaCore", "CZlib"]),
+    module(
+      "NormaLab",
+      ["NormaCore", "NormaNorms", "NormaConformance", "NormaNetwork", "NormaData"]),
+    module(
+      "NormaLua",
+      [
+        "NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
+        "NormaNetwork", "NormaData", "NormaLab", "CLuaShim",
+      ]),
+    module("NormaTerminal"),
+    .executableTarget(
+      name: "norma",
+      dependencies: [
+        "NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
+        "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+    tests("NormaCoreTests", ["NormaCore"]),
+    tests("NormaGraphTests", ["NormaGraph", "NormaCore"]),
+    tests("NormaCompilerTests", ["NormaCompiler", "NormaGraph", "NormaCore", "CKernels"]),
+    tests(
+      "NormaNormsTests",
+      ["NormaNorms", "NormaConformance", "NormaCompiler", "NormaGraph", "NormaCore", "NormaData"]),
+    tests("NormaPluginsTests", ["NormaPlugins", "NormaNorms", "NormaConformance", "NormaCore"]),
+    tests("NormaNetworkTests", ["NormaNetwork", "NormaNorms", "NormaCompiler", "NormaCore"]),
+    tests("NormaDataTests", ["NormaData", "NormaCore"]),
+    tests("NormaLabTests", ["NormaLab", "NormaNorms", "NormaNetwork", "NormaData", "NormaCore"]),
+    tests(
+      "NormaLuaTests",
+      ["NormaLua", "CLuaShim", "NormaNorms", "NormaNetwork", "NormaCore", "NormaLab"]),
+    tests("NormaTerminalTests", ["NormaTerminal"]),
+    tests("NormaCommandTests", ["norma"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
