@@ -5,6 +5,8 @@ import NormaCore
 /// A struct of the interface, which starts with its size.
 protocol ABIStruct {
   init()
+  // The name is the C field's.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   var struct_size: UInt32 { get set }
 }
 

@@ -34,7 +34,8 @@ public struct HostServices: Sendable {
 
   /// Makes services; by default all work runs on the calling thread and messages are dropped.
   public init(
-    parallelFor: @escaping ParallelFor = { _, count, _, body in if count > 0 { body(0, count, 0) } },
+    parallelFor: @escaping ParallelFor = { _, count, _, body in if count > 0 { body(0, count, 0) }
+    },
     log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in },
     isCancelled: @escaping @Sendable () -> Bool = { false }, version: String = "1.0.0"
   ) {

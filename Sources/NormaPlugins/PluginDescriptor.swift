@@ -10,6 +10,8 @@ struct PluginDescriptor: @unchecked Sendable {
   let norm: norma_norm
   let index: UInt32
   let schema: NormSchema
+  /// The formula as text, for people; may be empty.
+  let formula: String
   let constraints: [Constraint]
   /// In descriptor order, as the interface counts them.
   let states: [StateSpec]
@@ -48,6 +50,7 @@ struct PluginDescriptor: @unchecked Sendable {
       var schema = NormSchema(name: id)
       schema.summary = try norm.summary.text("summary")
       schema.paper = try norm.paper.text("paper")
+      formula = try norm.formula.text("formula")
       let constraints = try Self.readConstraints(norm)
       let channelDivisors = constraints.filter { $0.isChannelDivisor }.map(\.hyper)
       let hypers = try norma_hyper.readArray(
@@ -90,7 +93,8 @@ struct PluginDescriptor: @unchecked Sendable {
     let parts = id.split(separator: "/", omittingEmptySubsequences: false)
     return parts.count == 2
       && parts.allSatisfy { part in
-        !part.isEmpty && part.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
+        !part.isEmpty
+          && part.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
       }
   }
 

@@ -23,7 +23,9 @@ struct Speaker: Sendable {
       let status = body(&error)
       if status == NORMA_OK { return nil }
       let count = min(Int(clamping: error.message_length), buffer.count)
-      let message = String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
+      let message = String(
+        decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]),
+        as: UTF8.self)
       return self.error(status, error, message, task)
     }
     if let failure { throw failure }

@@ -112,7 +112,8 @@ struct PluginKernel: NormKernel {
   func forward(_ call: KernelCall) throws(NormaError) {
     try require(call, .forward)
     guard layout.count > 0 else { return }
-    let function = mode == .train ? norm.descriptor.norm.forward_train : norm.descriptor.norm.forward_infer
+    let function =
+      mode == .train ? norm.descriptor.norm.forward_train : norm.descriptor.norm.forward_infer
     try run(call, .forward, "forward", function)
   }
 
@@ -132,7 +133,9 @@ struct PluginKernel: NormKernel {
     }
     guard !call.accumulate else { return }
     for (index, slot) in slots.enumerated() {
-      guard case .parameter(let i) = slot, call.parameterGradients.indices.contains(i) else { continue }
+      guard case .parameter(let i) = slot, call.parameterGradients.indices.contains(i) else {
+        continue
+      }
       let view = layouts.views[layouts.inputCount + index]
       call.parameterGradients[i]?.update(repeating: 0, count: Int(view.bytes) / 4)
     }
@@ -175,7 +178,9 @@ struct PluginKernel: NormKernel {
   }
 
   private typealias Function =
-    @convention(c) (UnsafeRawPointer?, UnsafePointer<norma_call>?, UnsafeMutablePointer<norma_error>?)
+    @convention(c) (
+      UnsafeRawPointer?, UnsafePointer<norma_call>?, UnsafeMutablePointer<norma_error>?
+    )
     -> Int32
 
   /// Builds the call on the stack and makes it.

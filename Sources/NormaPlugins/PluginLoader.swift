@@ -111,9 +111,11 @@ public final class PluginLoader: Sendable {
     defer { free(real) }
     let resolved = String(cString: real)
     var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: resolved, isDirectory: &isFolder), isFolder.boolValue {
+    if FileManager.default.fileExists(atPath: resolved, isDirectory: &isFolder), isFolder.boolValue
+    {
       throw NormaError(
-        .unavailable, "it is a folder", help: "name the library itself, or list the folder in"
+        .unavailable, "it is a folder",
+        help: "name the library itself, or list the folder in"
           + " \(searchPathVariable)")
     }
     return resolved

@@ -1,7 +1,7 @@
 import CNormaABI
 import NormaCore
 import NormaGraph
-import NormaNorms
+public import NormaNorms
 
 /// A norm that a compiled plugin provides.
 struct PluginNorm: NormProvider {
@@ -87,7 +87,8 @@ struct PluginNorm: NormProvider {
       if norm.layouts & NORMA_LAYOUT_CHANNELS_SECOND != 0 { places.append("second") }
       throw unable(
         "take channel axes \(layout.channelAxes) of shape \(layout.shape)",
-        places.isEmpty ? "it takes none Norma knows"
+        places.isEmpty
+          ? "it takes none Norma knows"
           : "it takes the channel axis " + places.joined(separator: " or "))
     }
     guard layout.isContiguous || norm.layouts & NORMA_LAYOUT_STRIDED != 0 else {
@@ -96,6 +97,16 @@ struct PluginNorm: NormProvider {
     guard layout.strides.allSatisfy({ $0 >= 0 }) else {
       throw unable("take the negative strides \(layout.strides)", "give it an array in C order")
     }
+  }
+}
+
+extension NormEntry {
+  /// The formula that a compiled plugin gives as text; nil for all other norms, which have a definition.
+  public var pluginFormula: String? {
+    guard let text = (provider as? PluginNorm)?.descriptor.formula, !text.isEmpty else {
+      return nil
+    }
+    return text
   }
 }
 

@@ -78,7 +78,8 @@ extension norma_input {
     try requireName(try name.text("input name"), "input")
     let known = NORMA_ROLE_BATCH | NORMA_ROLE_SPACE | NORMA_ROLE_CHANNEL
     guard roles & ~known == 0 else {
-      throw NormaError(.unavailable, "an input varies along unknown roles 0x\(String(roles, radix: 16))")
+      throw NormaError(
+        .unavailable, "an input varies along unknown roles 0x\(String(roles, radix: 16))")
     }
     var set: RoleSet = []
     if roles & NORMA_ROLE_BATCH != 0 { set.formUnion(.batch) }
@@ -120,7 +121,8 @@ extension norma_state {
       when: condition.isEmpty ? nil : condition, doc: try doc.text("the doc of '\(name)'"))
   }
 
-  private func initial(of name: String, hyper: [HyperParameter]) throws(NormaError) -> InitialValue {
+  private func initial(of name: String, hyper: [HyperParameter]) throws(NormaError) -> InitialValue
+  {
     let source = try initial_hyper.text("the initial value of '\(name)'")
     let factor = initial_factor
     let power = initial_power
@@ -133,6 +135,7 @@ extension norma_state {
       return .hyper(source)
     }
     return power == 0
-      ? .number(factor) : .function { dimensions in factor * pow(Double(dimensions.channel), power) }
+      ? .number(factor)
+      : .function { dimensions in factor * pow(Double(dimensions.channel), power) }
   }
 }

@@ -52,8 +52,10 @@ struct SharedLibrary {
     if text.hasPrefix(path + ": ") { text = String(text.dropFirst(path.count + 2)) }
     if let missing = text.range(of: ": cannot open shared object file") {
       return NormaError(
-        .unavailable, "it needs the library '\(text[..<missing.lowerBound])', which is not installed",
-        notes: ["dynamic loader: \(message)"], help: "install that library, or rebuild the plugin without it")
+        .unavailable,
+        "it needs the library '\(text[..<missing.lowerBound])', which is not installed",
+        notes: ["dynamic loader: \(message)"],
+        help: "install that library, or rebuild the plugin without it")
     }
     if let symbol = text.range(of: "undefined symbol: ") {
       return NormaError(
