@@ -81,35 +81,42 @@ public struct DataSet: Sendable {
     _ count: Int, into batch: UnsafeMutablePointer<Float>, labels: UnsafeMutablePointer<Int32>,
     index: (Int) -> Int
   ) {
-    let size = sampleSize
     for i in 0..<count { labels[i] = label(at: index(i)) }
+    switch samples.storage {
+    case .bytes(let bytes):
+      convert(bytes, count, to: batch, index: index, DataSet.convertBytes)
+    case .floats(let floats):
+      convert(floats, count, to: batch, index: index, DataSet.convertFloats)
+    }
+  }
+
+  private typealias Row<Element> = (
+    _ source: UnsafeBufferPointer<Element>, _ factor: UnsafeBufferPointer<Float>,
+    _ offset: UnsafeBufferPointer<Float>, _ target: UnsafeMutablePointer<Float>
+  ) -> Void
+
+  @inline(__always)
+  private func convert<Element>(
+    _ values: [Element], _ count: Int, to batch: UnsafeMutablePointer<Float>, index: (Int) -> Int,
+    _ convertRow: Row<Element>
+  ) {
+    let size = sampleSize
     factor.withUnsafeBufferPointer { factor in
       offset.withUnsafeBufferPointer { offset in
-        switch samples.storage {
-        case .bytes(let bytes):
-          bytes.withUnsafeBufferPointer { all in
-            for i in 0..<count {
-              let source = all[(Int(rows[index(i)]) * size)...].prefix(size)
-              DataSet.convert(
-                UnsafeBufferPointer(rebasing: source), factor, offset, to: batch + i * size)
-            }
-          }
-        case .floats(let floats):
-          floats.withUnsafeBufferPointer { all in
-            for i in 0..<count {
-              let source = all[(Int(rows[index(i)]) * size)...].prefix(size)
-              DataSet.convert(
-                UnsafeBufferPointer(rebasing: source), factor, offset, to: batch + i * size)
-            }
+        values.withUnsafeBufferPointer { all in
+          for i in 0..<count {
+            let start = Int(rows[index(i)]) * size
+            let source = UnsafeBufferPointer(rebasing: all[start..<(start + size)])
+            convertRow(source, factor, offset, batch + i * size)
           }
         }
       }
     }
   }
 
-  private static func convert(
+  private static func convertBytes(
     _ source: UnsafeBufferPointer<UInt8>, _ factor: UnsafeBufferPointer<Float>,
-    _ offset: UnsafeBufferPointer<Float>, to target: UnsafeMutablePointer<Float>
+    _ offset: UnsafeBufferPointer<Float>, _ target: UnsafeMutablePointer<Float>
   ) {
     if factor.count == 1 {
       let (a, b) = (factor[0], offset[0])
@@ -120,9 +127,9 @@ public struct DataSet: Sendable {
   }
 
   // Subtracts first: features of mean 1e6 would cancel in `x * factor + offset`.
-  private static func convert(
+  private static func convertFloats(
     _ source: UnsafeBufferPointer<Float>, _ factor: UnsafeBufferPointer<Float>,
-    _ offset: UnsafeBufferPointer<Float>, to target: UnsafeMutablePointer<Float>
+    _ offset: UnsafeBufferPointer<Float>, _ target: UnsafeMutablePointer<Float>
   ) {
     if factor.count == 1 {
       let (a, b) = (factor[0], offset[0])

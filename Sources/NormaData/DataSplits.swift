@@ -74,10 +74,10 @@ public struct DataSplits: Sendable {
       wanted = spec.test ?? count
     case .unlimited(let usual): wanted = spec.test ?? usual
     }
-    guard wanted >= 1, wanted <= available ?? wanted else {
+    guard wanted >= 1, wanted <= available ?? mostGenerated else {
       throw NormaError(
         .usage, "data set '\(spec.name)': test = \(wanted)",
-        help: "use a number from 1 to \(available.map { "\($0), all test samples" } ?? "any size")")
+        help: "use a number from 1 to \(available ?? mostGenerated)")
     }
     guard let available, !source.isShuffled, wanted < available else {
       return try DataSet(
@@ -87,6 +87,9 @@ public struct DataSplits: Sendable {
     let order = RandomSource(seed: spec.seed, purpose: "data.test").shuffled(available)
     return try DataSet(samples, rows: Array(order[..<wanted]), standardization: standardization)
   }
+
+  /// The most samples of a generated set; more would be a slip of the finger.
+  private static let mostGenerated = 10_000_000
 
   /// How many samples go where.
   private struct Counts {
@@ -117,7 +120,9 @@ public struct DataSplits: Sendable {
       for (word, count, least) in [
         ("train", train, 1), ("validate", validate, 0), ("test", test, 0),
       ]
-      where count < least || count > Int(Int32.max) / 4 {
+      where count < least
+        || count > (available == nil ? DataSplits.mostGenerated : Int(Int32.max) / 4)
+      {
         let asked = word != "train" || spec.train != nil
         throw NormaError(
           .usage,
@@ -125,7 +130,7 @@ public struct DataSplits: Sendable {
             ? "data set '\(spec.name)': \(word) = \(count)"
             : "data set '\(spec.name)': nothing is left to train on "
               + "of \(available ?? 0) samples (validate = \(validate))",
-          help: "use \(least) or more, at most what there is")
+          help: "use a number from \(least) to \(available ?? DataSplits.mostGenerated)")
       }
       let sum = train + validate + test
       if let available, sum > available {

@@ -40,6 +40,9 @@ public struct Samples: Sendable {
     guard !shape.isEmpty, let size = shape.elementCount, size > 0 else {
       throw NormaError(.data, "samples of the shape \(shape) hold no values")
     }
+    guard labels.count <= Int32.max else {
+      throw NormaError(.data, "\(labels.count) samples are more than can be numbered")
+    }
     guard let expected = [labels.count, size].elementCount, expected == stored else {
       throw NormaError(
         .data,

@@ -76,7 +76,7 @@ struct InputFile: ~Copyable {
     guard total > most else { return }
     throw NormaError(
       .data,
-      "'\(path)' is truncated or damaged: its header declares \(total) bytes, "
+      "'\(path)' is truncated or damaged: expected \(total) bytes, "
         + "found \(storedSize)\(isCompressed ? " (compressed)" : "")",
       help: "fetch or write the file again")
   }
