@@ -21,7 +21,7 @@ public struct DataSplits: Sendable {
       spec, source: source, supply: source.supply(.training, spec: spec), splitsTest: splitsTest)
     let samples = try source.read(.training, first: counts.read, spec: spec)
     let order = RandomSource(seed: spec.seed, purpose: "data.split").shuffled(counts.read)
-    // The training part comes last, so that asking for more of it leaves the others as they are.
+    // The training part comes last: where the whole source is read, more of it moves no other part.
     let testEnd = counts.test
     let validateEnd = testEnd + counts.validate
     let trainRows = Array(order[validateEnd..<(validateEnd + counts.train)])
