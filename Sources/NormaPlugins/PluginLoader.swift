@@ -95,7 +95,10 @@ public final class PluginLoader: Sendable {
       notes = plugin.notes
       outcome = .accepted(plugin.identity, norms: plugin.entries.map(\.schema.name))
     } catch {
-      outcome = .refused(error)
+      // Whatever a plugin says of itself, to the host it is one that cannot be used.
+      var refusal = error
+      if refusal.code != .inputMissing { refusal.code = .unavailable }
+      outcome = .refused(refusal)
     }
     let record = PluginRecord(path: path, origin: origin, outcome: outcome, notes: notes)
     note(record)

@@ -19,11 +19,15 @@ private func scaleNorm(_ x: [Double], g: Double, epsilon: Double, _ layout: Tens
 @Suite("example/scale, a plugin in C")
 struct ScaleNormTests {
   let registry = NormRegistry()
-  let workshop: Workshop
+
+  /// Built once for all tests; the workshop is kept, since its end removes the library.
+  static let built = Result {
+    let workshop = try Workshop()
+    return (workshop, library: try workshop.scale())
+  }
 
   init() throws {
-    workshop = try Workshop()
-    try PluginLoader().load(try workshop.scale(), into: registry)
+    try PluginLoader().load(try Self.built.get().library, into: registry)
   }
 
   static let layouts: [TensorLayout] = [
@@ -163,7 +167,8 @@ struct ScaleNormTests {
       for item in (0..<count).reversed() { body(item, item + 1, item % threads) }
     })
     let scattered = NormRegistry()
-    try PluginLoader(services: services).load(try workshop.scale(), into: scattered)
+    try PluginLoader(services: services).load(
+      try Self.built.get().library, into: scattered)
     let layout = try TensorLayout(shape: [131, 5, 3], axis: [1])
     let dy = gradient(layout)
     let one = try Bench(NormSpec("example/scale"), layout, in: registry).run(dy)

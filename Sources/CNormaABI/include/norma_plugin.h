@@ -30,7 +30,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -102,7 +101,6 @@ typedef struct norma_error {
 /* ---- Tensors --------------------------------------------------------------------------------- */
 
 #define NORMA_MAX_RANK 8u
-
 #define NORMA_FLOAT32 1u
 
 /* The part an axis plays; also bits, for what a state or an input varies along. */
@@ -223,7 +221,6 @@ typedef struct norma_hyper {
 #define NORMA_CONSTRAINT_DIVIDES 1u     /* hyper divides the limit */
 #define NORMA_CONSTRAINT_AT_MOST 2u     /* hyper is at most the limit */
 #define NORMA_CONSTRAINT_ONE_OF 3u      /* hyper is one of `values` */
-
 #define NORMA_CONSTRAINT_IS_GROUP_COUNT 0x1u /* with DIVIDES: hyper is the number of groups of channels */
 
 /* A condition on a NORMA_I64 hyper-parameter that is given as a number. */
@@ -373,9 +370,7 @@ typedef struct norma_norm {
   uint64_t capabilities;                /* NORMA_CAN_..., NORMA_NEEDS_... */
   uint64_t required_cpu;                /* NORMA_CPU_... the code needs; without them it is refused */
 
-  /*
-   * Makes an instance, immutable from then on; refuses values that do not fit together. Never NULL. [any]
-   */
+  /* Makes an instance, immutable from then on; refuses values that do not fit. Never NULL. [any] */
   int32_t (*create)(const norma_settings *settings, void **instance, norma_error *error);
 
   /* Ends an instance; nothing runs on it any more. Never NULL. [any] */
@@ -476,7 +471,7 @@ static inline int32_t norma_fail(
 #define NORMA_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 
-/* Size, and the offset of the last field: together they catch every insertion and removal. */
+/* Size, and the offset of the last field. */
 #define NORMA_FIXED(type, size, last, offset) \
   NORMA_ASSERT(sizeof(type) == (size) && offsetof(type, last) == (offset))
 
@@ -499,5 +494,4 @@ NORMA_FIXED(norma_plugin, 120, get_extension, 112);
 
 #undef NORMA_FIXED
 #undef NORMA_ASSERT
-
 #endif
