@@ -77,8 +77,13 @@ static int safe_rep(lua_State *state) {
   luaL_checklstring(state, 1, &length);
   lua_Integer times = luaL_checkinteger(state, 2);
   luaL_optlstring(state, 3, "", &gap);
+  if (length + gap == 0) {
+    // The stock loop would still count to `times`, where no hook reaches it.
+    lua_pushliteral(state, "");
+    return 1;
+  }
   if (times > 0 && (length > REP_BYTES || gap > REP_BYTES
-                    || (length + gap > 0 && times > (lua_Integer)(REP_BYTES / (length + gap))))) {
+                    || times > (lua_Integer)(REP_BYTES / (length + gap)))) {
     return luaL_error(state, "string.rep: the result would be longer than 1 MiB");
   }
   return stock(state);
