@@ -80,8 +80,9 @@ func errorThroughBothSides() throws {
   let error = try #require(try failure(of: text, in: interpreter))
   #expect(error.place?.line == 2)
   #expect(interpreter.lastTraceback?.contains("test.lua:2") == true)
-  #expect(try interpreter.run(text: "return apply(function(n) return n + 1 end)", name: "b.lua")
-    .first?.number == 4)
+  let value = try interpreter.run(
+    text: "return apply(function(n) return n + 1 end)", name: "b.lua")
+  #expect(value.first?.number == 4)
 }
 
 @Test("Errors inside coroutines come out with the innermost place")

@@ -72,7 +72,8 @@ func noCycle() throws {
 func memoryLimit() throws {
   let interpreter = try makeInterpreter { $0.memoryBytes = 8 << 20 }
   let lua = try #require(
-    try failure(of: "local t = {}\nwhile true do t[#t + 1] = ('x'):rep(1000) .. #t end", in: interpreter))
+    try failure(
+      of: "local t = {}\nwhile true do t[#t + 1] = ('x'):rep(1000) .. #t end", in: interpreter))
   #expect(lua.message == "the script needs more than 8 MiB of memory")
   try interpreter.define("blob") { _ in [.string(String(repeating: "y", count: 1 << 20))] }
   let host = try #require(
@@ -80,7 +81,8 @@ func memoryLimit() throws {
       of: "local t = {}\nfor i = 1, 100 do t[i] = blob() .. i end", in: interpreter))
   #expect(host.message == "the script needs more than 8 MiB of memory")
   try interpreter.define("blobs") { call throws(NormaError) in
-    [try call.interpreter.table((0..<20).map { .string(String(repeating: "z", count: 1 << 20) + "\($0)") })]
+    let text = String(repeating: "z", count: 1 << 20)
+    return [try call.interpreter.table((0..<20).map { .string(text + "\($0)") })]
   }
   let table = try #require(try failure(of: "\nkept = blobs()", in: interpreter))
   #expect(table.message == "the script needs more than 8 MiB of memory")

@@ -59,7 +59,10 @@ extension Interpreter {
   func dispatch(_ entry: HostTable.Entry, on state: OpaquePointer) -> Int32 {
     let before = self.state
     self.state = state
-    defer { self.state = before }
+    defer {
+      freeReleased()
+      self.state = before
+    }
     do throws(NormaError) {
       let call = CallContext(
         interpreter: self, state: state, base: entry.skipped,

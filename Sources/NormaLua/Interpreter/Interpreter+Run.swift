@@ -27,6 +27,7 @@ extension Interpreter {
   /// Forgets why an earlier run was stopped, when this is a new one.
   func beginRun() {
     guard depth == 0 else { return }
+    freeReleased()
     nl_reset_stop(context)
     failure = nil
   }
@@ -113,8 +114,11 @@ extension Interpreter {
       var parts: [String] = []
       for argument in call.arguments {
         // A script's own text as it is: describing it would only copy it.
-        if case .string(let text) = argument { parts.append(text) }
-        else { parts.append(try call.interpreter.describe(argument)) }
+        if case .string(let text) = argument {
+          parts.append(text)
+        } else {
+          parts.append(try call.interpreter.describe(argument))
+        }
       }
       call.interpreter.options.print(parts.joined(separator: "\t"))
       return []

@@ -30,9 +30,14 @@ extension Interpreter {
   }
 
   private func reference(to index: Int32, of state: OpaquePointer) -> RegistrySlot {
-    for slot in pool.takeReleased() { nl_unref(state, slot) }
+    freeReleased()
     nl_push_copy(state, index)
     return RegistrySlot(nl_ref(state), owner: self, pool: pool)
+  }
+
+  /// Frees the registry slots whose Swift holders are gone.
+  func freeReleased() {
+    for slot in pool.takeReleased() { nl_unref(state, slot) }
   }
 
   /// Pushes a value; throws, having pushed nothing, for one this interpreter cannot hold.

@@ -3,8 +3,8 @@ import CLuaShim
 /// A flag that stops a running script from another thread or a signal handler.
 ///
 /// Host code that runs long (training) looks at `isRequested` itself.
-// SAFETY: the only state is one C atomic, allocated once and freed with the last reference.
 public final class Interrupter: @unchecked Sendable {
+  // SAFETY: the only state is one C atomic, allocated once and freed with the last reference.
   let flag: OpaquePointer?
 
   /// Makes a flag that is not raised.

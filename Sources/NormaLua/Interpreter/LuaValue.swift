@@ -40,7 +40,7 @@ public enum LuaValue {
     case .string(let value): value.count <= 40 ? "'\(value)'" : "'\(value.prefix(37))...'"
     case .table: "a table"
     case .function: "a function"
-    case .object(let object): "a \(type(of: object).luaName)"
+    case .object(let object): type(of: object).luaExpectation
     case .other(let name): "a \(name)"
     }
   }

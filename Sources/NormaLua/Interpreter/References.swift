@@ -5,13 +5,17 @@ import Synchronization
 /// Registry slots whose Swift reference is gone; the interpreter frees them when it next may.
 final class ReferencePool: Sendable {
   private let released = Mutex<[Int32]>([])
+  // Looked at after every host call, where a lock would cost.
+  private let pending = Atomic<Bool>(false)
 
   func release(_ slot: Int32) {
     released.withLock { $0.append(slot) }
+    pending.store(true, ordering: .releasing)
   }
 
   func takeReleased() -> [Int32] {
-    released.withLock { slots in
+    guard pending.exchange(false, ordering: .acquiring) else { return [] }
+    return released.withLock { slots in
       defer { slots.removeAll(keepingCapacity: true) }
       return slots
     }

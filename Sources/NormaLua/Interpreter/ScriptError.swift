@@ -23,8 +23,8 @@ final class ScriptError: HostObject {
     type.describe { $0.error.description }
     type.on(.concat) { call throws(NormaError) in
       let parts = [call[0], call[1]].map { value in
-        if case .object(let object as ScriptError) = value { object.error.description }
-        else if let text = String.from(lua: value) { text } else { value.quoted }
+        if case .object(let object as ScriptError) = value { return object.error.description }
+        return String.from(lua: value) ?? value.quoted
       }
       return .string(parts.joined())
     }
@@ -108,7 +108,7 @@ extension Interpreter {
       NormaError(
         .script,
         "stopped: the script ran \(options.instructions) instructions without calling the host",
-        help: "--instructions \(options.instructions.multipliedReportingOverflow(by: 10).partialValue)")
+        help: "--instructions \(min(options.instructions, .max / 10) * 10)")
     case NL_TIME:
       NormaError(.script, "stopped: the script itself ran for more than \(options.seconds) s")
     default: nil

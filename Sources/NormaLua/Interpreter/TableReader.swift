@@ -28,9 +28,9 @@ public struct TableReader {
     var items: [LuaValue] = []
     while let item = numbered[items.count + 1] { items.append(item) }
     if let stray = numbered.keys.filter({ $0 < 1 || $0 > items.count }).min() {
+      let absent = stray < 1 ? stray + 1 : items.count + 1
       throw NormaError(
-        .script,
-        "\(owner): the list has an item \(stray) but no item \(stray < 1 ? stray + 1 : items.count + 1)",
+        .script, "\(owner): the list has an item \(stray) but no item \(absent)",
         help: "an item that is nil leaves a gap: is a name misspelt?")
     }
     self.owner = owner
@@ -101,7 +101,8 @@ public struct TableReader {
     _ index: Int, _ name: String, as type: Value.Type = Value.self
   ) throws(NormaError) -> Value {
     guard let value = try optionalItem(index, name, as: type) else {
-      throw error("the \(name)\(place) is missing: give \(Value.luaExpectation) as item \(index + 1)")
+      throw error(
+        "the \(name)\(place) is missing: give \(Value.luaExpectation) as item \(index + 1)")
     }
     return value
   }
