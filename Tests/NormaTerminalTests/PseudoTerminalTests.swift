@@ -24,14 +24,11 @@ private func writtenToTerminal(
 }
 
 private func openTerminal(columns: UInt16) throws -> (parent: Int32, child: Int32) {
-  let parent = posix_openpt(O_RDWR | O_NOCTTY)
-  try #require(parent >= 0 && grantpt(parent) == 0 && unlockpt(parent) == 0)
-  let name = try #require(ptsname(parent))
-  let child = open(name, O_RDWR | O_NOCTTY)
-  try #require(child >= 0)
+  var ends: (parent: Int32, child: Int32) = (-1, -1)
   var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
-  try #require(ioctl(child, UInt(TIOCSWINSZ), &size) == 0)
-  return (parent, child)
+  let status = openpty(&ends.parent, &ends.child, nil, nil, &size)
+  try #require(status == 0)
+  return ends
 }
 
 /// What `body` writes into a pipe.
