@@ -1,0 +1,125 @@
+public import NormaCore
+
+/// A norm's formula as a list of nodes in which every node stands after its operands and no two nodes
+/// compute the same thing.
+public struct Graph: Sendable {
+  /// One operation.
+  public struct Node: Sendable {
+    /// What it computes.
+    public let kind: Expr.Kind
+    /// Indices of its operands.
+    public let operands: [Int]
+    /// The roles along which its value varies.
+    public let domain: RoleSet
+    /// The script line that wrote it.
+    public let place: SourcePlace?
+  }
+
+  /// What a graph hands out under a name.
+  public struct Output: Sendable {
+    /// The name: `y`, `input:x`, `parameter:gamma`, `buffer:mean`.
+    public let name: String
+    /// The index of the node.
+    public let node: Int
+  }
+
+  /// The nodes, operands first.
+  public private(set) var nodes: [Node] = []
+  /// The results.
+  public private(set) var outputs: [Output] = []
+  /// How roles are split.
+  public private(set) var splits = Splits()
+  /// One expression a node, for rewriting.
+  public private(set) var expressions: [Expr] = []
+
+  /// Builds a graph of named expressions, merging equal subexpressions.
+  ///
+  /// - Throws: the first mistake kept in any of the expressions.
+  public init(_ results: [(name: String, value: Expr)]) throws(NormaError) {
+    var byIdentity: [ObjectIdentifier: Int] = [:]
+    var byContent: [Key: Int] = [:]
+    for (_, value) in results {
+      if let failure = value.failure { throw failure }
+      splits = try splits.merged(with: value.splits)
+    }
+    for (name, value) in results {
+      let node = insert(value, &byIdentity, &byContent)
+      outputs.append(Output(name: name, node: node))
+    }
+  }
+
+  private struct Key: Hashable {
+    let kind: Expr.Kind
+    let operands: [Int]
+  }
+
+  private mutating func insert(
+    _ root: Expr, _ byIdentity: inout [ObjectIdentifier: Int], _ byContent: inout [Key: Int]
+  ) -> Int {
+    // An explicit stack: a script may chain operations deeper than the thread's stack allows.
+    var pending = [root]
+    while let expression = pending.last {
+      if byIdentity[ObjectIdentifier(expression)] != nil {
+        pending.removeLast()
+        continue
+      }
+      let missing = expression.operands.filter { byIdentity[ObjectIdentifier($0)] == nil }
+      if !missing.isEmpty {
+        pending += missing
+        continue
+      }
+      pending.removeLast()
+      let operands = expression.operands.compactMap { byIdentity[ObjectIdentifier($0)] }
+      let key = Key(kind: expression.kind, operands: operands)
+      if let known = byContent[key] {
+        byIdentity[ObjectIdentifier(expression)] = known
+        continue
+      }
+      byContent[key] = nodes.count
+      byIdentity[ObjectIdentifier(expression)] = nodes.count
+      expressions.append(
+        Expr(
+          expression.kind, operands.map { expressions[$0] }, domain: expression.domain,
+          splits: splits, place: expression.place))
+      nodes.append(
+        Node(
+          kind: expression.kind, operands: operands, domain: expression.domain,
+          place: expression.place))
+    }
+    return byIdentity[ObjectIdentifier(root)] ?? 0
+  }
+
+  /// The node of the output `name`.
+  public func output(_ name: String) -> Int? { outputs.first { $0.name == name }?.node }
+
+  /// Whether any node has the kind.
+  public func contains(_ kind: Expr.Kind) -> Bool { nodes.contains { $0.kind == kind } }
+}
+
+extension Graph {
+  /// The outputs' expressions with leaves replaced, simplified anew.
+  public func substituting(_ replacements: [Expr.Kind: Expr]) -> [Expr] {
+    var rebuilt: [Expr] = []
+    for (index, node) in nodes.enumerated() {
+      let old = expressions[index]
+      let operands = node.operands.map { rebuilt[$0] }
+      let new: Expr
+      if let replacement = replacements[node.kind] {
+        new = replacement
+      } else if zip(operands, old.operands).allSatisfy({ $0 === $1 }) {
+        new = old
+      } else {
+        new = ExprPlace.$current.withValue(node.place) {
+          switch node.kind {
+          case .map(let operation): Expr.apply(operation, operands)
+          case .reduce(let reduction, let roles): operands[0].reduced(reduction, over: roles)
+          case .stopGradient: operands[0].stopGradient()
+          default: old
+          }
+        }
+      }
+      rebuilt.append(new)
+    }
+    return outputs.map { rebuilt[$0.node] }
+  }
+}

@@ -1,0 +1,177 @@
+public import NormaCore
+public import NormaGraph
+
+/// A norm as data: a schema and one traced expression per mode.
+///
+/// Everything else (forward, gradient, reference, kernels, formula, tests) is derived from it.
+public struct NormDefinition: Sendable {
+  /// Names, types and limits.
+  public let schema: NormSchema
+  /// Writes the formula of one mode with concrete structural values.
+  public typealias Trace = @Sendable (Expr, TraceContext) throws(NormaError) -> Expr
+  private let trace: Trace
+
+  /// Makes a definition from its parts (the Lua front end does).
+  public init(schema: NormSchema, trace: @escaping Trace) {
+    self.schema = schema
+    self.trace = trace
+  }
+
+  /// Makes a definition in the Swift spelling: declarations first, then the formula.
+  public init(
+    _ name: String, summary: String, paper: String = "",
+    _ body: (DefinitionBuilder) -> @Sendable (Expr, TraceContext) throws(NormaError) -> Expr
+  ) {
+    let builder = DefinitionBuilder(name)
+    let trace = body(builder)
+    var schema = builder.schema
+    schema.summary = summary
+    schema.paper = paper
+    self.init(schema: schema, trace: trace)
+  }
+
+  /// Traces the formula.
+  ///
+  /// - Throws: whatever the formula does wrong; `script` when the output lacks the input's roles.
+  public func traced(
+    hyper: [String: HyperValue], channels: Int, mode: Mode
+  ) throws(NormaError) -> TracedNorm {
+    let context = TraceContext(schema: schema, hyper: hyper, channels: channels, mode: mode)
+    let y = try trace(Expr.input("x"), context)
+    let absent = schema.parameters.filter { !$0.isPresent(hyper) }
+    var replacements: [Expr.Kind: Expr] = [:]
+    for parameter in absent {
+      guard case .number(let value) = parameter.initial else { continue }
+      replacements[.parameter(parameter.name)] = .constant(value)
+    }
+    let results = [("y", y)] + context.updates.map { ("buffer:" + $0.name, $0.value) }
+    let graph = try Graph(results)
+    let rewritten = graph.substituting(replacements)
+    guard rewritten[0].domain == .all else {
+      throw NormaError(
+        .script, "\(schema.name): the output varies along (\(rewritten[0].domain)) only",
+        place: y.place, help: "return a tensor of the input's shape")
+    }
+    return TracedNorm(
+      output: rewritten[0],
+      updates: zip(context.updates, rewritten.dropFirst()).map { ($0.name, $1) })
+  }
+}
+
+/// A formula of one mode.
+public struct TracedNorm: Sendable {
+  /// The output.
+  public let output: Expr
+  /// New values of buffers, applied after the step.
+  public let updates: [(name: String, value: Expr)]
+}
+
+/// What a formula may ask while it is traced, and where it leaves its buffer updates.
+public final class TraceContext {
+  /// Training or inference.
+  public let mode: Mode
+  /// The sizes known when a layer is built.
+  public let channels: Int
+  /// All hyper-parameters.
+  public let hyper: [String: HyperValue]
+  private let schema: NormSchema
+  private(set) var updates: [(name: String, value: Expr)] = []
+
+  init(schema: NormSchema, hyper: [String: HyperValue], channels: Int, mode: Mode) {
+    self.schema = schema
+    self.hyper = hyper
+    self.channels = channels
+    self.mode = mode
+  }
+
+  /// Whether the layer learns.
+  public var isTraining: Bool { mode == .train }
+  /// The value of a structural integer; nil when it is unset or a word.
+  public func int(_ name: String) -> Int? {
+    if case .int(let value)? = hyper[name] { value } else { nil }
+  }
+  /// The value of a boolean.
+  public func bool(_ name: String) -> Bool { hyper[name] == .bool(true) }
+  /// The value of a choice, or the word given for an integer.
+  public func choice(_ name: String) -> String? {
+    if case .choice(let value)? = hyper[name] { value } else { nil }
+  }
+
+  /// Sets a running average: buffer ← (1 - momentum)·buffer + momentum·value after the step.
+  ///
+  /// - Throws: `script` in inference, for an unknown buffer, or one tracked twice.
+  public func track(_ buffer: String, _ value: Expr, momentum: Expr) throws(NormaError) {
+    guard mode == .train else {
+      throw NormaError(
+        .script, "\(schema.name): buffer '\(buffer)' is tracked in infer mode",
+        help: "call track only when training")
+    }
+    guard let spec = schema.buffers.first(where: { $0.name == buffer }) else {
+      throw NormaError(.script, "\(schema.name): no buffer '\(buffer)'")
+    }
+    guard !updates.contains(where: { $0.name == buffer }) else {
+      throw NormaError(.script, "\(schema.name): buffer '\(buffer)' is tracked twice")
+    }
+    let old = Expr.buffer(buffer, per: spec.roles)
+    let new = (1 - momentum) * old + momentum * value.stopGradient()
+    guard spec.roles.isSuperset(of: new.domain) else {
+      throw NormaError(
+        .script,
+        "\(schema.name): buffer '\(buffer)' varies along (\(spec.roles)) but is given a value"
+          + " along (\(value.domain))", help: "reduce the value over the other roles")
+    }
+    updates.append((buffer, new))
+  }
+}
+
+/// Declares a definition's schema in the Swift spelling.
+public final class DefinitionBuilder {
+  var schema: NormSchema
+
+  init(_ name: String) { schema = NormSchema(name: name) }
+
+  /// Declares a real hyper-parameter.
+  public func real(
+    _ name: String, default value: Double, _ bounds: Bounds = Bounds(), _ doc: String = ""
+  ) -> Expr {
+    schema.hyper.append(HyperParameter(name, .real(bounds), default: .real(value), doc: doc))
+    return .hyper(name)
+  }
+  /// Declares an integer; ask its value in the formula with `s.int(name)`.
+  public func int(
+    _ name: String, default value: Int?, min: Int = 1, divides: RoleSet? = nil,
+    words: [String] = [], _ doc: String = ""
+  ) {
+    schema.hyper.append(
+      HyperParameter(
+        name, .int(Bounds(min: Double(min)), divides: divides, words: words),
+        default: value.map(HyperValue.int) ?? .none, doc: doc))
+  }
+  /// Declares a boolean.
+  public func bool(_ name: String, default value: Bool, _ doc: String = "") {
+    schema.hyper.append(HyperParameter(name, .bool, default: .bool(value), doc: doc))
+  }
+  /// Declares a learned parameter; with `when`, absent unless that boolean is true.
+  public func parameter(
+    _ name: String, per roles: RoleSet, initial: Double, role: StateRole, when: String? = nil,
+    _ doc: String = ""
+  ) -> Expr {
+    schema.parameters.append(
+      StateSpec(name, per: roles, initial: .number(initial), role: role, when: when, doc: doc))
+    return .parameter(name, per: roles)
+  }
+  /// Declares a running buffer.
+  public func buffer(
+    _ name: String, per roles: RoleSet, initial: Double, _ doc: String = ""
+  ) -> Expr {
+    schema.buffers.append(
+      StateSpec(name, per: roles, initial: .number(initial), role: .runningStatistic, doc: doc))
+    return .buffer(name, per: roles)
+  }
+  /// Declares another name of a hyper-parameter.
+  public func alias(_ alias: Alias) { schema.aliases.append(alias) }
+  /// Declares a peer's defaults.
+  public func preset(_ name: String, _ values: [String: HyperValue]) {
+    schema.presets[name] = values
+  }
+}

@@ -1,0 +1,86 @@
+public import NormaCore
+public import NormaGraph
+
+/// Which executor runs a definition's kernels.
+public enum ExecutorChoice: String, Sendable, CaseIterable {
+  /// The best one available.
+  case auto
+  /// The vector interpreter over cache-resident tiles.
+  case tiles
+  /// The formula itself, in Double.
+  case reference
+}
+
+/// What a provider is asked to build.
+public struct KernelRequest: Sendable {
+  /// All hyper-parameters, resolved.
+  public var hyper: [String: HyperValue]
+  /// The tensor.
+  public var layout: TensorLayout
+  /// Training or inference.
+  public var mode: Mode
+  /// Which executor.
+  public var executor: ExecutorChoice
+  /// Whether `backward` will be called.
+  public var gradient: Bool
+
+  /// Makes a request.
+  public init(
+    hyper: [String: HyperValue], layout: TensorLayout, mode: Mode,
+    executor: ExecutorChoice = .auto, gradient: Bool = true
+  ) {
+    self.hyper = hyper
+    self.layout = layout
+    self.mode = mode
+    self.executor = executor
+    self.gradient = gradient
+  }
+}
+
+/// Whoever can build the kernels of a norm: a definition (Swift or Lua), or a compiled plugin.
+public protocol NormProvider: Sendable {
+  /// Names, types and limits.
+  var schema: NormSchema { get }
+  /// The formula, for all but compiled plugins.
+  var definition: NormDefinition? { get }
+  /// How a layer splits its roles, given resolved hyper-parameters.
+  func splits(_ hyper: [String: HyperValue], channels: Int) throws(NormaError) -> Splits
+  /// Builds a kernel.
+  func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel
+}
+
+/// Who put a norm in the registry.
+public enum NormSource: Sendable, Hashable {
+  /// Norma itself.
+  case builtIn
+  /// A script.
+  case script(SourcePlace)
+  /// A compiled plugin: its id, version and file.
+  case plugin(id: String, version: String, path: String)
+
+  /// `built-in`, `norms.lua:3`, or `plugin ID VERSION (PATH)`.
+  public var text: String {
+    switch self {
+    case .builtIn: "built-in"
+    case .script(let place): "\(place)"
+    case .plugin(let id, let version, let path): "plugin \(id) \(version) (\(path))"
+    }
+  }
+}
+
+/// A norm in the registry.
+public struct NormEntry: Sendable {
+  /// Builds its kernels.
+  public let provider: any NormProvider
+  /// Where it came from.
+  public let source: NormSource
+
+  /// Makes an entry.
+  public init(_ provider: any NormProvider, source: NormSource) {
+    self.provider = provider
+    self.source = source
+  }
+
+  /// Names, types and limits.
+  public var schema: NormSchema { provider.schema }
+}
