@@ -61,7 +61,8 @@ struct PseudoTerminalTests {
   @Test("At 60 columns no line is broken, frames are few, and the last one stays")
   func live() throws {
     let text = try writtenToTerminal(columns: 60) { session(on: $0, environment: [:]) }
-    let shown = text.replacing(/\u{1B}\[[0-9;]*[A-Za-z]/, with: "").split(separator: /[\r\n]+/)
+    let shown = text.replacing(/\u{1B}\[[0-9;]*[A-Za-z]/, with: "").split(
+      whereSeparator: \.isNewline)
     #expect(shown.allSatisfy { $0.count < 60 })
     #expect(text.contains("\u{1B}[2A\u{1B}[J"))
     #expect(shown.last?.hasPrefix(" loss 1.2034") == true)
