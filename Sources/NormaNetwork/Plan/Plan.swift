@@ -20,6 +20,8 @@ final class Plan {
   let state: State
   private(set) var nodes: [Node] = []
   private(set) var slots: [Slot] = []
+  /// The norms in use, in the order of the layers.
+  var norms: [NormUse] = []
   /// The layer being planned.
   private(set) var layer: LayerName
 

@@ -13,6 +13,20 @@ public struct NetworkTensor: Sendable, Hashable {
   public let isParameter: Bool
 }
 
+/// A norm at work in a network.
+public struct NormUse: Sendable, Hashable {
+  /// The layer, such as `3.norm`.
+  public let layer: String
+  /// The registry name.
+  public let name: String
+  /// All hyper-parameters, resolved.
+  public let hyper: [String: HyperValue]
+  /// Who provides it.
+  public let source: NormSource
+  /// What runs it: `tiles`, `reference`, or a plugin's id.
+  public let executor: String
+}
+
 extension Network {
   /// Parameters and buffers in the order of the layers.
   public var tensors: [NetworkTensor] {

@@ -21,6 +21,9 @@ public final class Network {
   /// How parameters are updated; nil for a network that only evaluates.
   public let training: TrainingSpec?
 
+  /// The norms in use, in the order of the layers; layers without one are absent.
+  public let norms: [NormUse]
+
   let memory: StateMemory
   private let arena: Arena
   let trainingProgram: Program?
@@ -108,6 +111,7 @@ public final class Network {
     self.seed = seed
     self.training = training
     outputShape = infer.2.shape
+    norms = (train?.0 ?? infer.0).norms
   }
 
   deinit { labels.deallocate() }
