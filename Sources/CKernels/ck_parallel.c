@@ -1,35 +1,37 @@
 #include "ck_parallel.h"
 
-/* libgomp's entry points; declared here so that no -fopenmp is needed. */
-void GOMP_parallel(void (*fn)(void *), void *data, unsigned num_threads, unsigned flags);
-int omp_get_thread_num(void);
-void omp_set_num_threads(int);
+#include <stdatomic.h>
 
-struct loop {
-  long n;
-  ck_task task;
+/* libgomp's entry point: plain C, stable since GCC 4. */
+extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num(void);
+extern void omp_set_num_threads(int);
+
+typedef struct {
+  ck_work work;
   void *context;
-  long next;
-};
+  int64_t n;
+  _Atomic int64_t next;
+} loop;
 
-static void work(void *data) {
-  struct loop *loop = data;
-  int worker = omp_get_thread_num();
+static void work_on(void *data) {
+  loop *l = data;
+  int32_t worker = omp_get_thread_num();
   for (;;) {
-    long i = __atomic_fetch_add(&loop->next, 1, __ATOMIC_RELAXED);
-    if (i >= loop->n) return;
-    loop->task(loop->context, i, worker);
+    int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
+    if (i >= l->n) return;
+    l->work(l->context, i, worker);
   }
+}
+
+void ck_parallel_for(int64_t n, int32_t threads, ck_work work, void *context) {
+  if (threads > n) threads = (int32_t)n;
+  if (threads <= 1) {
+    for (int64_t i = 0; i < n; i++) work(context, i, 0);
+    return;
+  }
+  loop l = {.work = work, .context = context, .n = n};
+  GOMP_parallel(work_on, &l, (unsigned)threads, 0);
 }
 
 void ck_serial_libraries(void) { omp_set_num_threads(1); }
-
-void ck_parallel_for(long n, int threads, ck_task task, void *context) {
-  if (n < threads) threads = (int)n;
-  if (threads <= 1) {
-    for (long i = 0; i < n; i++) task(context, i, 0);
-    return;
-  }
-  struct loop loop = {n, task, context, 0};
-  GOMP_parallel(work, &loop, (unsigned)threads, 0);
-}

@@ -19,6 +19,7 @@ enum Simplification {
     case .add:
       if a.constantValue == 0 { return b }
       if b.constantValue == 0 { return a }
+      if case .map(.neg) = b.kind { return a - b.operands[0] }
     case .sub:
       if b.constantValue == 0 { return a }
       if a.constantValue == 0 { return -b }

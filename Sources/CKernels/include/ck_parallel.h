@@ -1,12 +1,14 @@
+/* Work on the OpenMP pool that oneDNN uses too: two pools would fight for the cores. */
 #ifndef CK_PARALLEL_H
 #define CK_PARALLEL_H
 
-/* One piece of work: `index` of 0..<n, done by worker 0..<threads. */
-typedef void (*ck_task)(void *context, long index, int worker);
+#include <stdint.h>
 
-/* Runs task(context, i, worker) for every i in 0..<n on up to `threads` threads of libgomp's pool.
- * Workers take the next index when they are free, so a task must not depend on who runs it. */
-void ck_parallel_for(long n, int threads, ck_task task, void *context);
+/* Called once for each index below n; `worker` is below the thread count and constant in a thread. */
+typedef void (*ck_work)(void *context, int64_t index, int32_t worker);
+
+/* Runs work(context, 0..<n) on at most `threads` threads, in any order; returns when all is done. */
+void ck_parallel_for(int64_t n, int32_t threads, ck_work work, void *context);
 
 /* Makes libraries on libgomp (oneDNN) use one thread when called from this thread or its workers. */
 void ck_serial_libraries(void);

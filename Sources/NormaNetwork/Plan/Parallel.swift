@@ -12,9 +12,10 @@ func parallel(_ count: Int, threads: Int, _ body: (_ index: Int, _ worker: Int) 
     var body = body
     withUnsafeMutablePointer(to: &body) { pointer in
       ck_parallel_for(
-        count, Int32(threads),
+        Int64(count), Int32(threads),
         { context, index, worker in
-          context?.assumingMemoryBound(to: ((Int, Int) -> Void).self).pointee(index, Int(worker))
+          context?.assumingMemoryBound(to: ((Int, Int) -> Void).self).pointee(
+            Int(index), Int(worker))
         }, pointer)
     }
   }
