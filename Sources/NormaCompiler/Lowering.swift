@@ -8,7 +8,8 @@ struct Lowering {
 
   /// Rewrites the values of a graph together, so that what they share stays shared.
   func lowered(_ results: [(name: String, value: Expr)]) throws(NormaError) -> [Expr] {
-    try Graph(results).rewriting { _, node, operands in
+    let graph = try Graph(results)
+    let values = graph.rewriting { _, node, operands in
       switch node.kind {
       case .stopGradient: return operands[0]
       case .map(.mul), .map(.div), .map(.neg):
@@ -47,6 +48,12 @@ struct Lowering {
         return p == 1 ? x.sum(roles) : x.pow(.constant(p)).sum(roles).pow(.constant(1 / p))
       default: return nil
       }
+    }
+    return zip(graph.outputs, values).map { output, value in
+      // A statistic over one element kept its operand's roles; a small result must lose them.
+      let extra = value.domain.subtracting(graph.nodes[output.node].domain)
+      return TileNodes.isTensorResult(output.name) || extra.isEmpty
+        ? value : value.reduced(.sum, over: extra)
     }
   }
 
