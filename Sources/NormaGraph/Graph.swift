@@ -38,7 +38,7 @@ public struct Graph: Sendable {
   public init(_ results: [(name: String, value: Expr)]) throws(NormaError) {
     var byIdentity: [ObjectIdentifier: Int] = [:]
     var byContent: [Key: Int] = [:]
-    for (name, value) in results {
+    for (_, value) in results {
       if let failure = value.failure { throw failure }
       splits = try splits.merged(with: value.splits)
     }

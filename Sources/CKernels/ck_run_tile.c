@@ -1,0 +1,90 @@
+/* Runs the instructions of a program on one tile. */
+#include "ck_tiles.h"
+#include "ck_operations.h"
+
+/* The address of an operand for this tile. */
+static ck_operand resolve(const ck_view *view, const ck_program *program, const ck_memory *memory,
+                          const ck_tile *tile) {
+  ck_operand o = {&view->constant, 0, 0};
+  switch (view->kind) {
+    case CK_VIEW_REGISTER:
+      o.data = memory->registers + (ptrdiff_t)view->index * program->register_floats;
+      o.row_stride = tile->inner;
+      o.inner_stride = 1;
+      break;
+    case CK_VIEW_TENSOR:
+      o.data = memory->tensors[view->index] + tile->offset;
+      o.row_stride = tile->row_pitch;
+      o.inner_stride = 1;
+      break;
+    case CK_VIEW_SMALL_SHARED:
+    case CK_VIEW_SMALL_WORKER:
+      o.data = (view->kind == CK_VIEW_SMALL_SHARED ? memory->small_shared : memory->small_worker) +
+               view->index + view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
+               view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
+               view->inner_stride * tile->column;
+      o.row_stride = view->row_stride;
+      o.inner_stride = view->inner_stride;
+      break;
+    default: break;
+  }
+  return o;
+}
+
+static ck_accumulator resolve_accumulator(const ck_instruction *in, const ck_memory *memory,
+                                          const ck_tile *tile) {
+  const ck_view *view = &in->target;
+  ck_accumulator acc;
+  acc.data = (in->across ? memory->accumulators_unit : memory->accumulators_worker) +
+             in->accumulator + view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
+             view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
+             view->inner_stride * tile->column;
+  acc.row_stride = view->row_stride;
+  acc.inner_stride = view->inner_stride;
+  acc.plane = in->accumulator_size;
+  return acc;
+}
+
+static void write_positions(float *z, ptrdiff_t pitch, const ck_view *view, const ck_tile *tile) {
+  int64_t base = view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
+                 view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
+                 view->inner_stride * tile->column;
+  for (int64_t r = 0; r < tile->rows; r++)
+    for (int64_t i = 0; i < tile->inner; i++)
+      z[r * pitch + i] = (float)(base + view->row_stride * r + view->inner_stride * i);
+}
+
+void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_tile *tile) {
+  for (int32_t k = 0; k < program->count; k++) {
+    const ck_instruction *in = program->instructions + k;
+    ck_operand a = resolve(&in->a, program, memory, tile);
+    switch (in->what) {
+      case CK_DO_MAP: {
+        ck_operand b = resolve(&in->b, program, memory, tile);
+        ck_operand c = resolve(&in->c, program, memory, tile);
+        ck_operand z = resolve(&in->target, program, memory, tile);
+        ck_map(in->operation)((float *)z.data, z.row_stride, a, b, c, tile->rows, tile->inner);
+        break;
+      }
+      case CK_DO_POSITION: {
+        ck_operand z = resolve(&in->target, program, memory, tile);
+        write_positions((float *)z.data, z.row_stride, &in->a, tile);
+        break;
+      }
+      case CK_DO_SUM:
+        ck_accumulate_sum(resolve_accumulator(in, memory, tile), a, tile->rows, tile->inner);
+        break;
+      case CK_DO_DOT:
+        ck_accumulate_dot(resolve_accumulator(in, memory, tile), a,
+                          resolve(&in->b, program, memory, tile), tile->rows, tile->inner);
+        break;
+      case CK_DO_MOMENTS:
+        ck_accumulate_moments(resolve_accumulator(in, memory, tile), a, tile->rows, tile->inner);
+        break;
+      default:
+        ck_accumulate_extreme(resolve_accumulator(in, memory, tile), a, in->what == CK_DO_MAX,
+                              tile->rows, tile->inner);
+        break;
+    }
+  }
+}

@@ -1,0 +1,222 @@
+/* Loops over small arrays of doubles. */
+#include "ck_small.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "ck_operations.h"
+
+#define R double
+#define CK_SQRT(a) sqrt(a)
+#define CK_EXP(a) exp(a)
+#define CK_LOG(a) log(a)
+#define CK_TANH(a) tanh(a)
+#define CK_SIGMOID(a) (1 / (1 + exp(-(a))))
+#define CK_ERF(a) erf(a)
+#define CK_POW(a, b) pow(a, b)
+
+/* One run along the innermost axis that is longer than 1. */
+typedef struct {
+  int64_t n, z, a, b, c;
+} run;
+
+static void map_run(int operation, run s, double *z, const double *pa, const double *pb,
+                    const double *pc) {
+  switch (operation) {
+#define OP(name, formula) \
+  case CK_OP_##name: \
+    for (int64_t i = 0; i < s.n; i++) { double a = pa[i * s.a]; z[i * s.z] = formula; } \
+    break;
+    CK_UNARY_OPERATIONS(OP)
+#undef OP
+#define OP(name, formula) \
+  case CK_OP_##name: \
+    for (int64_t i = 0; i < s.n; i++) { \
+      double a = pa[i * s.a], b = pb[i * s.b]; \
+      z[i * s.z] = formula; \
+    } \
+    break;
+    CK_BINARY_OPERATIONS(OP)
+#undef OP
+#define OP(name, formula) \
+  case CK_OP_##name: \
+    for (int64_t i = 0; i < s.n; i++) { \
+      double a = pa[i * s.a], b = pb[i * s.b], c = pc[i * s.c]; \
+      z[i * s.z] = formula; \
+    } \
+    break;
+    CK_TERNARY_OPERATIONS(OP)
+#undef OP
+    default: break;
+  }
+}
+
+/* Runs the block for every index of all axes but `inner`, the longest one, with the offset of each array
+   in zo, ao, bo, co. */
+#define CK_WALK(inner, ...) \
+  { \
+    int64_t e[CK_AXES]; \
+    int64_t total = 1; \
+    for (int k = 0; k < CK_AXES; k++) { \
+      e[k] = k == (inner) ? 1 : extent[k]; \
+      total *= e[k]; \
+    } \
+    int64_t at[CK_AXES] = {0}; \
+    for (int64_t step = 0; step < total; step++) { \
+      __VA_ARGS__ \
+      for (int k = CK_AXES - 1; k >= 0; k--) { \
+        if (++at[k] < e[k]) break; \
+        at[k] = 0; \
+      } \
+    } \
+  }
+
+static int64_t dot5(const int64_t *at, const int64_t *strides) {
+  int64_t s = 0;
+  for (int k = 0; k < CK_AXES; k++) s += at[k] * strides[k];
+  return s;
+}
+
+static int longest(const int64_t *extent) {
+  int best = CK_AXES - 1;
+  for (int k = CK_AXES - 1; k >= 0; k--)
+    if (extent[k] > extent[best]) best = k;
+  return best;
+}
+
+void ck_small_map(int operation, const int64_t *extent, double *z, const int64_t *zs,
+                  const double *a, const int64_t *as, const double *b, const int64_t *bs,
+                  const double *c, const int64_t *cs) {
+  int inner = longest(extent);
+  run s = {extent[inner], zs[inner], as[inner], bs[inner], cs[inner]};
+  CK_WALK(inner, {
+    map_run(operation, s, z + dot5(at, zs), a + dot5(at, as), b + dot5(at, bs), c + dot5(at, cs));
+  })
+}
+
+void ck_small_fold(int fold, double start, const int64_t *extent, double *z, const int64_t *zs,
+                   const double *a, const int64_t *as) {
+  CK_WALK(-1, { z[dot5(at, zs)] = start; })
+  CK_WALK(-1, {
+    double v = a[dot5(at, as)], *t = z + dot5(at, zs);
+    if (fold == CK_FOLD_SUM) *t += v;
+    else if (v != v || (fold == CK_FOLD_MAX ? v > *t : v < *t)) *t = *t != *t ? *t : v;
+  })
+}
+
+/* Chan, Golub & LeVeque 1983: the moments of a union from those of its parts. */
+static void chan(double *n, double *mean, double *m2, double nb, double meanb, double m2b) {
+  if (nb == 0) return;
+  if (*n == 0) {
+    *n = nb;
+    *mean = meanb;
+    *m2 = m2b;
+    return;
+  }
+  double total = *n + nb, delta = meanb - *mean;
+  *mean += delta * (nb / total);
+  *m2 += m2b + delta * delta * (*n * (nb / total));
+  *n = total;
+}
+
+/* Mean and sum of squared deviations from shifted sums; rounding must not make the latter negative. */
+static void unshift(double n, double shift, double s1, double s2, double *mean, double *m2) {
+  *mean = n > 0 ? shift + s1 / n : 0;
+  double d = n > 0 ? s2 - s1 * (s1 / n) : 0;
+  *m2 = d < 0 ? 0 : d;
+}
+
+void ck_small_merge_moments(const int64_t *extent, double *z, int64_t zp, const int64_t *zs,
+                            const double *a, int64_t ap, const int64_t *as) {
+  CK_WALK(-1, {
+    double *t = z + dot5(at, zs);
+    t[0] = t[zp] = t[2 * zp] = 0;
+  })
+  CK_WALK(-1, {
+    double *t = z + dot5(at, zs), mean, m2;
+    const double *p = a + dot5(at, as);
+    unshift(p[0], p[ap], p[2 * ap], p[3 * ap], &mean, &m2);
+    chan(t, t + zp, t + 2 * zp, p[0], mean, m2);
+  })
+}
+
+void ck_small_to_float(const int64_t *extent, float *high, float *low, const int64_t *zs,
+                       const double *a, const int64_t *as) {
+  int inner = longest(extent);
+  int64_t n = extent[inner], zi = zs[inner], ai = as[inner];
+  CK_WALK(inner, {
+    float *h = high + dot5(at, zs), *l = low ? low + dot5(at, zs) : 0;
+    const double *p = a + dot5(at, as);
+    for (int64_t i = 0; i < n; i++) {
+      float f = (float)p[i * ai];
+      h[i * zi] = f;
+      /* An overflowing or non-finite value has no remainder. */
+      if (l) l[i * zi] = f - f == 0 ? (float)(p[i * ai] - (double)f) : 0;
+    }
+  })
+}
+
+void ck_merge_sums(double *z, const double *units, int64_t pitch, int64_t count, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = 0;
+  for (int64_t u = 0; u < count; u++)
+    for (int64_t i = 0; i < n; i++) z[i] += units[u * pitch + i];
+}
+
+void ck_merge_extremes(double *z, const double *units, int64_t pitch, int64_t count, int64_t n,
+                       int largest) {
+  for (int64_t i = 0; i < n; i++) z[i] = largest ? -INFINITY : INFINITY;
+  for (int64_t u = 0; u < count; u++)
+    for (int64_t i = 0; i < n; i++) {
+      double v = units[u * pitch + i];
+      if (v != v || (largest ? v > z[i] : v < z[i])) z[i] = z[i] != z[i] ? z[i] : v;
+    }
+}
+
+void ck_merge_moments(double *z, const double *units, int64_t pitch, int64_t count, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    double total = 0, mean = 0, m2 = 0;
+    for (int64_t u = 0; u < count; u++) {
+      const double *p = units + u * pitch + i;
+      double mb, m2b;
+      unshift(p[0], p[n], p[2 * n], p[3 * n], &mb, &m2b);
+      chan(&total, &mean, &m2, p[0], mb, m2b);
+    }
+    z[i] = total;
+    z[n + i] = mean;
+    z[2 * n + i] = 0;
+    z[3 * n + i] = m2;
+  }
+}
+
+void ck_store_floats(float *z, const double *a, int64_t step, int64_t n, int accumulate,
+                     int saturate) {
+  for (int64_t i = 0; i < n; i++) {
+    double v = a[i * step] + (accumulate ? (double)z[i] : 0);
+    if (saturate) v = v > FLT_MAX ? FLT_MAX : v < -FLT_MAX ? -FLT_MAX : v;
+    z[i] = (float)v;
+  }
+}
+
+static void strided(float *packed, float *spread, int gather, int rank, const int64_t *shape,
+                    const int64_t *strides) {
+  int64_t at[8] = {0}, total = 1;
+  for (int k = 0; k < rank; k++) total *= shape[k];
+  for (int64_t i = 0; i < total; i++) {
+    int64_t offset = 0;
+    for (int k = 0; k < rank; k++) offset += at[k] * strides[k];
+    if (gather) packed[i] = spread[offset];
+    else spread[offset] = packed[i];
+    for (int k = rank - 1; k >= 0; k--) {
+      if (++at[k] < shape[k]) break;
+      at[k] = 0;
+    }
+  }
+}
+
+void ck_gather(float *z, const float *a, int rank, const int64_t *shape, const int64_t *strides) {
+  strided(z, (float *)a, 1, rank, shape, strides);
+}
+
+void ck_scatter(float *z, const float *a, int rank, const int64_t *shape, const int64_t *strides) {
+  strided((float *)a, z, 0, rank, shape, strides);
+}

@@ -1,0 +1,13 @@
+/* One source, three instruction sets: the loader picks the version for the CPU. */
+#ifndef CK_TARGET_H
+#define CK_TARGET_H
+
+#if defined(__x86_64__) && defined(__linux__)
+#define CK_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CK_CLONES
+#endif
+/* Iterations are independent: a target may be one of the operands, but never a shifted one. */
+#define CK_VECTOR _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
+
+#endif

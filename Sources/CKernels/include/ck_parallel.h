@@ -1,0 +1,13 @@
+/* Work on the OpenMP pool that oneDNN uses too: two pools would fight for the cores. */
+#ifndef CK_PARALLEL_H
+#define CK_PARALLEL_H
+
+#include <stdint.h>
+
+/* Called once for each index below n; `worker` is below the thread count and constant in a thread. */
+typedef void (*ck_work)(void *context, int64_t index, int32_t worker);
+
+/* Runs work(context, 0..<n) on at most `threads` threads, in any order; returns when all is done. */
+void ck_parallel_for(int64_t n, int32_t threads, ck_work work, void *context);
+
+#endif

@@ -1,0 +1,95 @@
+/* The tile interpreter: short programs of vector operations over cache-resident tiles.
+
+   A tensor is a matrix of rows x inner in memory order (channels-last: rows are positions, inner is
+   channels; channels-first: rows are channels of samples, inner is space). A program is run on one
+   tile, `rows` x `inner` of it, at a time. Everything smaller than a full tensor is computed in
+   double by ck_small.h and handed in as float arrays. */
+#ifndef CK_TILES_H
+#define CK_TILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CK_VIEW_REGISTER, CK_VIEW_TENSOR, CK_VIEW_SMALL_SHARED, CK_VIEW_SMALL_WORKER, CK_VIEW_CONSTANT };
+
+/* How an operand is addressed. `index` is a register, a tensor number, or an element offset into a
+   small float area. `lead` are the strides of a small array along up to three leading row indices. */
+typedef struct {
+  int32_t kind;
+  int32_t index;
+  int32_t lead[3];
+  int32_t row_stride;
+  int32_t inner_stride;
+  float constant;
+} ck_view;
+
+enum { CK_DO_MAP, CK_DO_POSITION, CK_DO_SUM, CK_DO_DOT, CK_DO_MOMENTS, CK_DO_MAX, CK_DO_MIN };
+
+/* One instruction. MAP writes `target` (a register or a tensor). Accumulations add to an array of
+   doubles at `accumulator` (in the worker's area, or the unit's when `across` is set) addressed as a
+   small array; MOMENTS has four arrays one `accumulator_size` apart: count, shift, sum, sum of squares.
+   POSITION uses lead/row_stride/inner_stride of `a` as weights and writes the linear index. */
+typedef struct {
+  int32_t what;
+  int32_t operation;
+  ck_view a, b, c;
+  ck_view target;
+  int32_t accumulator;
+  int32_t accumulator_size;
+  int32_t across;
+  int32_t reserved;
+} ck_instruction;
+
+typedef struct {
+  const ck_instruction *instructions;
+  int32_t count;
+  int32_t register_floats; /* floats of one register */
+} ck_program;
+
+/* Where a program finds its memory. */
+typedef struct {
+  float *const *tensors;
+  const float *small_shared;
+  const float *small_worker;
+  double *accumulators_worker;
+  double *accumulators_unit;
+  float *registers;
+} ck_memory;
+
+/* A tile: where it lies in the tensors and in the small arrays of its slice. */
+typedef struct {
+  int64_t offset;  /* first element in the tensors */
+  int64_t rows;
+  int64_t inner;
+  int64_t row_pitch; /* elements between rows in the tensors */
+  int64_t lead[3]; /* leading row indices within the slice */
+  int64_t row;     /* first row after the leading indices */
+  int64_t column;  /* first inner index */
+} ck_tile;
+
+/* Runs a program on a tile. */
+void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_tile *tile);
+
+/* Element-wise operation on tiles; strides of 0 or 1 along the inner axis. */
+typedef struct {
+  const float *data;
+  ptrdiff_t row_stride;
+  ptrdiff_t inner_stride;
+} ck_operand;
+typedef void (*ck_map_function)(float *z, ptrdiff_t z_row_stride, ck_operand a, ck_operand b,
+                                ck_operand c, ptrdiff_t rows, ptrdiff_t n);
+ck_map_function ck_map(int operation);
+
+/* An accumulator of doubles addressed by row and inner index, with strides of 0 or more and 0 or 1. */
+typedef struct {
+  double *data;
+  ptrdiff_t row_stride;
+  ptrdiff_t inner_stride;
+  ptrdiff_t plane; /* elements between the arrays of MOMENTS */
+} ck_accumulator;
+void ck_accumulate_sum(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n);
+void ck_accumulate_dot(ck_accumulator acc, ck_operand a, ck_operand b, ptrdiff_t rows, ptrdiff_t n);
+void ck_accumulate_moments(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n);
+void ck_accumulate_extreme(ck_accumulator acc, ck_operand a, int largest, ptrdiff_t rows, ptrdiff_t n);
+
+#endif
