@@ -37,7 +37,9 @@ final class GuardedMemory {
   func spoil() { spoil(from: start, count: bytes) }
 
   private func spoil(from: UnsafeMutableRawPointer, count: Int) {
-    for offset in 0..<count {
+    let words = count / 4
+    from.assumingMemoryBound(to: UInt32.self).update(repeating: GuardedMemory.pattern, count: words)
+    for offset in (4 * words)..<max(count, 4 * words) {
       from.storeBytes(of: byte(at: from + offset), toByteOffset: offset, as: UInt8.self)
     }
   }
