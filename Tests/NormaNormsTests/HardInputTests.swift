@@ -79,7 +79,7 @@ struct HardInputTests {
     func expectClose(_ name: String, _ found: [Float]?, _ expected: [Float]) {
       let found = found ?? []
       let title = "\(norm), \(input), \(layout.shape), \(mode): \(name)"
-      #expect(found.allSatisfy(\.isFinite), "\(title) is not finite")
+      #expect(found.allSatisfy { $0.isFinite }, "\(title) is not finite")
       let error = scaledError(found, expected, bound: 1e-6)
       #expect(error <= 1e-6, "\(title)")
     }
