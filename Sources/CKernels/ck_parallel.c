@@ -5,6 +5,7 @@
 /* libgomp's entry point: plain C, stable since GCC 4. */
 extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsigned flags);
 extern int omp_get_thread_num(void);
+extern void omp_set_num_threads(int);
 
 typedef struct {
   ck_work work;
@@ -32,3 +33,5 @@ void ck_parallel_for(int64_t n, int32_t threads, ck_work work, void *context) {
   loop l = {.work = work, .context = context, .n = n};
   GOMP_parallel(work_on, &l, (unsigned)threads, 0);
 }
+
+void ck_serial_libraries(void) { omp_set_num_threads(1); }

@@ -28,6 +28,10 @@ extension Expr {
   public static func count(_ roles: RoleSet) -> Expr {
     roles.isEmpty ? .constant(1) : Expr(.count(roles), domain: .none)
   }
+  /// A small value kept from forward to backward.
+  public static func saved(_ index: Int, domain: RoleSet) -> Expr {
+    Expr(.saved(index), domain: domain)
+  }
   /// The linear index along `roles`, from 0.
   static func position(_ roles: RoleSet) -> Expr { Expr(.position(roles), domain: roles) }
 

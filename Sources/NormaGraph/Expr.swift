@@ -35,6 +35,8 @@ public final class Expr: Sendable {
     case constant(Double)
     /// How many elements the roles have.
     case count(RoleSet)
+    /// A small value kept from forward to backward, by number.
+    case saved(Int)
     /// The linear index of an element within the roles.
     case position(RoleSet)
     /// An element-wise operation.

@@ -99,23 +99,25 @@ public struct Graph: Sendable {
 extension Graph {
   /// The outputs' expressions with leaves replaced, simplified anew.
   public func substituting(_ replacements: [Expr.Kind: Expr]) -> [Expr] {
+    rewriting { _, node, _ in replacements[node.kind] }
+  }
+
+  /// The outputs' expressions with nodes replaced, operands first, simplified anew.
+  ///
+  /// - Parameter replace: gets a node's index, the node and its rewritten operands; nil keeps it.
+  public func rewriting(_ replace: (Int, Node, [Expr]) -> Expr?) -> [Expr] {
     var rebuilt: [Expr] = []
     for (index, node) in nodes.enumerated() {
       let old = expressions[index]
       let operands = node.operands.map { rebuilt[$0] }
-      let new: Expr
-      if let replacement = replacements[node.kind] {
-        new = replacement
-      } else if zip(operands, old.operands).allSatisfy({ $0 === $1 }) {
-        new = old
-      } else {
-        new = ExprPlace.$current.withValue(node.place) {
-          switch node.kind {
-          case .map(let operation): Expr.apply(operation, operands)
-          case .reduce(let reduction, let roles): operands[0].reduced(reduction, over: roles)
-          case .stopGradient: operands[0].stopGradient()
-          default: old
-          }
+      let new = ExprPlace.$current.withValue(node.place) { () -> Expr in
+        if let replacement = replace(index, node, operands) { return replacement }
+        if zip(operands, old.operands).allSatisfy({ $0 === $1 }) { return old }
+        switch node.kind {
+        case .map(let operation): return Expr.apply(operation, operands)
+        case .reduce(let reduction, let roles): return operands[0].reduced(reduction, over: roles)
+        case .stopGradient: return operands[0].stopGradient()
+        default: return old
         }
       }
       rebuilt.append(new)

@@ -170,6 +170,8 @@ public final class DefinitionBuilder {
   }
   /// Declares another name of a hyper-parameter.
   public func alias(_ alias: Alias) { schema.aliases.append(alias) }
+  /// Declares that a user may set only one of two hyper-parameters.
+  public func exclude(_ a: String, _ b: String) { schema.exclusive.append((a, b)) }
   /// Declares a peer's defaults.
   public func preset(_ name: String, _ values: [String: HyperValue]) {
     schema.presets[name] = values

@@ -108,6 +108,8 @@ public struct NormSchema: Sendable {
   public var aliases: [Alias] = []
   /// Named sets of hyper-parameters, such as a peer's defaults.
   public var presets: [String: [String: HyperValue]] = [:]
+  /// Pairs of hyper-parameters of which only one may be given.
+  public var exclusive: [(String, String)] = []
   /// Second inputs and the roles along which each varies.
   public var inputs: [(name: String, roles: RoleSet)] = []
 
@@ -169,6 +171,12 @@ public struct NormSchema: Sendable {
       } catch {
         throw error.prefixed("norm.\(name)")
       }
+    }
+    for (a, b) in exclusive {
+      guard let first = setBy[a], let second = setBy[b] else { continue }
+      throw NormaError(
+        .usage, "norm.\(name): '\(first)' and '\(second)' exclude each other",
+        help: "give one of them")
     }
     return values
   }

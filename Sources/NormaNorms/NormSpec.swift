@@ -81,13 +81,18 @@ public struct NormLayer: Sendable {
       let hyper = try schema.resolve(spec.hyper, preset: spec.preset)
       let channels = channelShape.reduce(1, *)
       for parameter in schema.hyper {
-        guard case .int(_, let divides?, _) = parameter.kind, divides == .channel,
+        let given = spec.hyper.keys
+        let replaced = schema.exclusive.contains {
+          ($0.0 == parameter.name && given.contains($0.1))
+            || ($0.1 == parameter.name && given.contains($0.0))
+        }
+        guard case .int(_, let divides?, _) = parameter.kind, divides == .channel, !replaced,
           case .int(let value)? = hyper[parameter.name], value < 1 || channels % value != 0
         else { continue }
         throw NormaError(
           .usage,
           "norm.\(schema.name): '\(parameter.name)' must divide the \(channels) channels,"
-            + " got \(value)", help: divisorList(channels))
+            + " got \(value)", help: Splits.divisors(channels))
       }
       let splits = try entry.provider.splits(hyper, channels: channels)
       let dimensions = Dimensions(channel: channels, group: splits.groups ?? 1)
@@ -148,9 +153,4 @@ public struct NormLayer: Sendable {
       KernelRequest(
         hyper: hyper, layout: layout, mode: mode, executor: executor, gradient: gradient))
   }
-}
-
-/// The divisors of a channel count, as a hint.
-func divisorList(_ channels: Int) -> String {
-  (1...max(channels, 1)).filter { channels % $0 == 0 }.map(String.init).joined(separator: " ")
 }

@@ -1,0 +1,100 @@
+import NormaCore
+import NormaGraph
+
+/// Rewrites expressions into forms that cost few passes: factors that do not vary along a sum leave
+/// it, products multiply their small factors first, and division by a small value becomes a product.
+struct Lowering {
+  let extents: Extents
+
+  /// Rewrites the values of a graph together, so that what they share stays shared.
+  func lowered(_ results: [(name: String, value: Expr)]) throws(NormaError) -> [Expr] {
+    try Graph(results).rewriting { _, node, operands in
+      switch node.kind {
+      case .stopGradient: return operands[0]
+      case .map(.mul), .map(.div), .map(.neg):
+        let (a, b) = (operands[0], operands.last ?? operands[0])
+        let value: Expr
+        if case .map(.neg) = node.kind {
+          value = -a
+        } else if case .map(.mul) = node.kind {
+          value = a * b
+        } else if b.domain != .all {
+          value = a * (1 / b)
+        } else {
+          return nil
+        }
+        return value.domain == .all ? product(factors(of: value)) : value
+      case .reduce(let reduction, let roles) where extents.count(roles) == 1:
+        // One element: exact, so that a norm of it is exactly zero.
+        switch reduction {
+        case .sum, .mean, .max, .min: return operands[0]
+        case .meanSquare: return operands[0].square()
+        case .norm: return operands[0].abs()
+        case .variance(let correction):
+          return correction == 0 ? .constant(0) : nil
+        }
+      case .reduce(.sum, let roles), .reduce(.mean, let roles):
+        guard operands[0].domain == .all else { return nil }
+        let parts = factors(of: operands[0])
+        let constant = parts.filter { $0.domain.isDisjoint(with: roles) }
+        guard !constant.isEmpty, constant.count < parts.count else { return nil }
+        let varying = product(parts.filter { !$0.domain.isDisjoint(with: roles) })
+        let reduction: Reduction = if case .reduce(.mean, _) = node.kind { .mean } else { .sum }
+        return constant.reduce(varying.reduced(reduction, over: roles)) { $0 * $1 }
+      case .reduce(.norm(let p), let roles) where p != 2:
+        let x = operands[0].abs()
+        if p.isInfinite { return x.maximum(over: roles) }
+        return p == 1 ? x.sum(roles) : x.pow(.constant(p)).sum(roles).pow(.constant(1 / p))
+      default: return nil
+      }
+    }
+  }
+
+  /// The factors of a product, unfolded through products, negations and small divisors.
+  private func factors(of x: Expr) -> [Expr] {
+    switch x.kind {
+    case .map(.mul): return x.operands.flatMap { factors(of: $0) }
+    case .map(.neg): return [.constant(-1)] + factors(of: x.operands[0])
+    default: return [x]
+    }
+  }
+
+  /// A product in the order that shares most and costs least.
+  ///
+  /// Small factors are multiplied with each other where that stays small. What varies along channels
+  /// only goes to the arriving gradient (dy·gamma is what every backward pass reduces); what varies
+  /// along rows goes to the other full factor (the normalized input).
+  private func product(_ factors: [Expr]) -> Expr {
+    var full = factors.filter { $0.domain == .all }
+    let small = factors.filter { $0.domain != .all }
+    func multiply(_ list: [Expr]) -> Expr? {
+      list.isEmpty ? nil : list.dropFirst().reduce(list[0]) { $0 * $1 }
+    }
+    guard !full.isEmpty else { return joined(small) ?? .constant(1) }
+    let union = small.reduce(RoleSet.none) { $0.union($1.domain) }
+    if isSmall(union) {
+      return multiply(full + (multiply(small).map { [$0] } ?? [])) ?? .constant(1)
+    }
+    let rowRoles: RoleSet = [.batch, .space]
+    let perRow = multiply(small.filter { !$0.domain.isDisjoint(with: rowRoles) })
+    let perChannel = multiply(small.filter { $0.domain.isDisjoint(with: rowRoles) })
+    let gradient = full.firstIndex { $0.kind == .outputGradient("y") }
+    if let gradient, let perChannel { full[gradient] = full[gradient] * perChannel }
+    if let perRow {
+      let first = full.firstIndex { $0.kind != .outputGradient("y") } ?? full.startIndex
+      let target = full.count > 1 ? first : full.startIndex
+      full[target] = full[target] * perRow
+    }
+    if gradient == nil, let perChannel { full[full.count - 1] = full[full.count - 1] * perChannel }
+    return multiply(full) ?? .constant(1)
+  }
+
+  private func joined(_ list: [Expr]) -> Expr? {
+    list.isEmpty ? nil : list.dropFirst().reduce(list[0]) { $0 * $1 }
+  }
+
+  /// Whether an array along these roles is much smaller than the tensor.
+  private func isSmall(_ roles: RoleSet) -> Bool {
+    roles != .all && extents.count(roles) * 8 <= max(extents.count(.all), 8)
+  }
+}

@@ -1,0 +1,65 @@
+public import NormaCore
+public import NormaGraph
+
+/// What the compiler takes: a traced norm, its leaves in the order of the schema, and its gradients.
+public struct NormProgram: Sendable {
+  /// A named leaf and the roles along which it varies.
+  public typealias Leaf = (name: String, roles: RoleSet)
+
+  /// The inputs, `x` first.
+  public let inputs: [Leaf]
+  /// The parameters that are present.
+  public let parameters: [Leaf]
+  /// The buffers.
+  public let buffers: [Leaf]
+  /// The real hyper-parameters.
+  public let hyper: [String]
+  /// The output.
+  public let output: Expr
+  /// New values of buffers.
+  public let updates: [(name: String, value: Expr)]
+  /// Gradients of inputs, then of parameters; empty when none are wanted.
+  public let inputGradients: [Expr]
+  /// Gradients of parameters.
+  public let parameterGradients: [Expr]
+
+  /// Makes a program and, when asked, differentiates it.
+  public init(
+    inputs: [Leaf], parameters: [Leaf], buffers: [Leaf], hyper: [String], output: Expr,
+    updates: [(name: String, value: Expr)], gradient: Bool
+  ) throws(NormaError) {
+    self.inputs = inputs
+    self.parameters = parameters
+    self.buffers = buffers
+    self.hyper = hyper
+    self.output = output
+    self.updates = updates
+    guard gradient else {
+      inputGradients = []
+      parameterGradients = []
+      return
+    }
+    let leaves =
+      inputs.map { Expr.Kind.input($0.name) } + parameters.map { Expr.Kind.parameter($0.name) }
+    let gradients = try Differentiation.gradients(
+      of: [(output, Expr.outputGradient("y"))], withRespectTo: leaves)
+    inputGradients = Array(gradients.prefix(inputs.count))
+    parameterGradients = Array(gradients.dropFirst(inputs.count))
+  }
+
+  /// What forward computes: `y` and the updates.
+  public var forwardResults: [(name: String, value: Expr)] {
+    [("y", output)] + updates.map { ("buffer:" + $0.name, $0.value) }
+  }
+
+  /// What backward computes: `input:NAME` and `parameter:NAME`.
+  public var backwardResults: [(name: String, value: Expr)] {
+    zip(inputs, inputGradients).map { ("input:" + $0.name, $1) }
+      + zip(parameters, parameterGradients).map { ("parameter:" + $0.name, $1) }
+  }
+
+  /// How roles are split.
+  public var splits: Splits {
+    (try? Graph(forwardResults))?.splits ?? Splits()
+  }
+}

@@ -1,0 +1,86 @@
+public import NormaCore
+import NormaGraph
+
+/// Runs a program through `Reference`: slow, in Double, for comparison.
+public struct ReferenceKernel: NormKernel {
+  private let reference: Reference
+  private let layout: TensorLayout
+  private let program: NormProgram
+
+  /// Prepares a program for a tensor.
+  public init(program: NormProgram, layout: TensorLayout) throws(NormaError) {
+    reference = try Reference(program: program, layout: layout)
+    self.layout = layout
+    self.program = program
+  }
+
+  /// `reference`.
+  public var executor: String { "reference" }
+  /// Nothing is kept and no workspace is needed.
+  public func memory(threads: Int) -> KernelMemory {
+    KernelMemory(savedBytes: 0, workspaceBytes: 0)
+  }
+  /// One line.
+  public var planDescription: String? { "reference: each node of the graph in Double, in turn" }
+
+  private func offsets() -> [Int] {
+    var offsets = [0]
+    for axis in layout.shape.indices {
+      let stride = layout.strides[axis]
+      offsets = offsets.flatMap { base in (0..<layout.shape[axis]).map { base + $0 * stride } }
+    }
+    return offsets
+  }
+
+  private func values(_ call: KernelCall, _ offsets: [Int]) -> Reference.Values {
+    func tensor(_ p: UnsafePointer<Float>) -> [Double] { offsets.map { Double(p[$0]) } }
+    func small(_ p: UnsafePointer<Float>, _ roles: RoleSet) -> [Double] {
+      let n = (try? sizes.count(roles)) ?? 0
+      return (0..<n).map { Double(p[$0]) }
+    }
+    return Reference.Values(
+      inputs: call.inputs.map(tensor),
+      parameters: zip(call.parameters, program.parameters).map { small($0, $1.roles) },
+      buffers: zip(call.buffers, program.buffers).map { small(UnsafePointer($0), $1.roles) },
+      hyper: call.hyper, outputGradient: call.outputGradient.map(tensor) ?? [])
+  }
+
+  private var sizes: Extents {
+    get throws(NormaError) {
+      try program.splits.extents(
+        batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    }
+  }
+
+  /// Writes the output and the buffers.
+  public func forward(_ call: KernelCall) throws(NormaError) {
+    let offsets = offsets()
+    let results = reference.forward(values(call, offsets))
+    if let y = call.output, let values = results["y"] {
+      for (offset, value) in zip(offsets, values) { y[offset] = Float(value) }
+    }
+    for (leaf, pointer) in zip(program.buffers, call.buffers) {
+      guard let values = results["buffer:" + leaf.name] else { continue }
+      for (i, value) in values.enumerated() {
+        let limit = Double(Float.greatestFiniteMagnitude)
+        pointer[i] = Float(value.isNaN ? value : Swift.min(Swift.max(value, -limit), limit))
+      }
+    }
+  }
+
+  /// Writes the gradients.
+  public func backward(_ call: KernelCall) throws(NormaError) {
+    let offsets = offsets()
+    let results = reference.backward(values(call, offsets))
+    for (leaf, pointer) in zip(program.inputs, call.inputGradients) {
+      guard let pointer, let values = results["input:" + leaf.name] else { continue }
+      for (offset, value) in zip(offsets, values) { pointer[offset] = Float(value) }
+    }
+    for (leaf, pointer) in zip(program.parameters, call.parameterGradients) {
+      guard let pointer, let values = results["parameter:" + leaf.name] else { continue }
+      for (i, value) in values.enumerated() {
+        pointer[i] = Float(value + (call.accumulate ? Double(pointer[i]) : 0))
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import NormaCore
+import NormaGraph
+
+/// A lowered graph with what scheduling asks of each node.
+struct TileNodes {
+  let graph: Graph
+  let extents: Extents
+  /// The number of the pass after which the node's value is known; 0 before the first.
+  let stage: [Int]
+  /// The number of passes over the tensor.
+  private(set) var passCount = 0
+  /// How many nodes and outputs use the node.
+  let uses: [Int]
+
+  init(_ graph: Graph, extents: Extents) {
+    self.graph = graph
+    self.extents = extents
+    var stage = [Int](repeating: 0, count: graph.nodes.count)
+    var uses = stage
+    var last = 0
+    for (index, node) in graph.nodes.enumerated() {
+      for operand in node.operands { uses[operand] += 1 }
+      stage[index] = node.operands.map { stage[$0] }.max() ?? 0
+      if case .reduce = node.kind, graph.nodes[node.operands[0]].domain == .all {
+        stage[index] += 1
+        last = max(last, stage[index])
+      }
+    }
+    for output in graph.outputs {
+      uses[output.node] += 1
+      if TileNodes.isTensorResult(output.name) { last = max(last, stage[output.node] + 1) }
+    }
+    self.stage = stage
+    self.uses = uses
+    passCount = last
+  }
+
+  func isFull(_ index: Int) -> Bool { graph.nodes[index].domain == .all }
+
+  /// Whether an output is as large as the input.
+  static func isTensorResult(_ name: String) -> Bool { name == "y" || name.hasPrefix("input:") }
+
+  /// Whether a node reduces a full-size value.
+  func isTileReduction(_ index: Int) -> Bool {
+    if case .reduce = graph.nodes[index].kind { isFull(graph.nodes[index].operands[0]) } else { false }
+  }
+
+  /// A domain with roles of one element counted as present, where that decides nothing.
+  func widened(_ domain: RoleSet) -> RoleSet {
+    var wide = domain
+    for (axis, atom) in RoleSet.atoms.enumerated() where extents.counts[axis] == 1 {
+      wide.insert(atom)
+    }
+    return wide
+  }
+
+  /// The finest slices on which every statistic that the tensor results need is complete.
+  func level(_ form: MatrixForm) -> SliceLevel {
+    if form.order == .channelsLast, fits(.rows, form) { return .rows }
+    let samples = extents.count(.batch)
+    let sampleSize = extents.count([.space, .channel])
+    if samples >= 4 || sampleSize <= 16384, fits(.sample, form) { return .sample }
+    return .whole
+  }
+
+  private func fits(_ level: SliceLevel, _ form: MatrixForm) -> Bool {
+    let lead = level.lead(form)
+    var crossing = [Bool](repeating: false, count: graph.nodes.count)
+    for (index, node) in graph.nodes.enumerated() {
+      let crosses = node.operands.contains { crossing[$0] }
+      if isFull(index) {
+        if crosses || (node.kind == .position(.all) && !lead.isEmpty) { return false }
+        continue
+      }
+      let separate = node.domain.isDisjoint(with: lead)
+      let complete = widened(node.domain).isSuperset(of: lead)
+      if isTileReduction(index), !complete {
+        // A sum over only some of a slice's roles would need another address space.
+        if !separate { return false }
+        crossing[index] = true
+      } else if crosses {
+        crossing[index] = true
+      } else if !separate {
+        if !complete { return false }
+        if case .position = node.kind { return false }
+      }
+    }
+    return !graph.outputs.contains { TileNodes.isTensorResult($0.name) && crossing[$0.node] }
+  }
+
+  /// Which nodes depend on statistics that are complete only after every slice.
+  func crossing(_ level: SliceLevel, _ form: MatrixForm) -> [Bool] {
+    let lead = level.lead(form)
+    var crossing = [Bool](repeating: false, count: graph.nodes.count)
+    for (index, node) in graph.nodes.enumerated() {
+      crossing[index] =
+        node.operands.contains { crossing[$0] }
+        || (isTileReduction(index) && !widened(node.domain).isSuperset(of: lead))
+    }
+    return crossing
+  }
+}

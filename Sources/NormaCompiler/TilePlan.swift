@@ -1,0 +1,122 @@
+import CKernels
+import NormaCore
+
+/// Memory that lives as long as a plan and is read by C.
+final class Frozen<Element>: @unchecked Sendable {
+  // SAFETY: written only by init, freed only by deinit.
+  let pointer: UnsafeMutablePointer<Element>
+  let count: Int
+
+  init(_ elements: [Element]) {
+    count = elements.count
+    pointer = .allocate(capacity: max(count, 1))
+    pointer.initialize(from: elements, count: count)
+  }
+
+  deinit {
+    pointer.deinitialize(count: count)
+    pointer.deallocate()
+  }
+}
+
+/// One direction of a program (forward or backward) on one tensor shape, ready to run.
+struct TilePlan: Sendable {
+  /// What a shared array is filled from before the first pass.
+  enum Source: Sendable {
+    case parameter(Int), buffer(Int), hyper(Int), constant(Double), positions, saved(Int)
+  }
+  struct Load: Sendable {
+    let source: Source
+    let offset: Int
+    let count: Int
+  }
+  /// A saved array's part that belongs to a slice.
+  struct SavedMove: Sendable {
+    let savedOffset: Int
+    /// Elements a slice row (at level rows) or a slice has.
+    let count: Int
+    let place: ck_place
+  }
+  struct Merge: Sendable {
+    enum Family: Sendable { case sum, moments, max, min }
+    let family: Family
+    let unitOffset: Int
+    let sharedOffset: Int
+    let count: Int
+  }
+  struct Fill: Sendable {
+    let offset: Int
+    let count: Int
+    let value: Double
+  }
+  struct Pass: Sendable {
+    var tiles: Frozen<ck_instruction>
+    var sliceSteps: Frozen<ck_step>
+    var merges: [Merge] = []
+    var sharedSteps: Frozen<ck_step>
+  }
+  /// A small result written to the caller's memory.
+  struct Store: Sendable {
+    enum Target: Sendable { case buffer(Int), parameterGradient(Int) }
+    let target: Target
+    let offset: Int
+    let step: Int
+    let count: Int
+  }
+
+  var form: MatrixForm
+  var level: SliceLevel
+  var extents: Extents
+  var rows = 0
+  var inner = 0
+  /// Rows a slice has; the last may have fewer at level rows.
+  var sliceRows = 0
+  var sliceCount = 0
+  var unitCount = 0
+  var tileRows = 0
+  var tileInner = 0
+  /// Tiles do not cross multiples of this many rows of a slice.
+  var blockRows = 0
+  /// Counts of the row roles outside a block.
+  var leadCounts: [Int] = []
+
+  /// Where each saved statistic starts in the saved memory, in doubles.
+  var savedOffsets: [Int] = []
+  var loads: [Load] = []
+  var prologue = Frozen<ck_step>([])
+  var sliceLoads: [SavedMove] = []
+  var sliceBegin = Frozen<ck_step>([])
+  var passes: [Pass] = []
+  var sliceStores: [SavedMove] = []
+  var wholeStores: [SavedMove] = []
+  var epilogueMerges: [Merge] = []
+  var epilogue = Frozen<ck_step>([])
+  var stores: [Store] = []
+  var workerFills: [Fill] = []
+  var unitFills: [Fill] = []
+
+  var sharedDoubles = 0
+  var workerDoubles = 0
+  var unitDoubles = 0
+  var sharedFloats = 0
+  var workerFloats = 0
+  var registers = 0
+
+  var registerFloats: Int { tileRows * tileInner }
+
+  static func aligned(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }
+
+  var sharedBytes: Int {
+    TilePlan.aligned(sharedDoubles * 8) + TilePlan.aligned(sharedFloats * 4)
+  }
+  var workerBytes: Int {
+    TilePlan.aligned(workerDoubles * 8) + TilePlan.aligned(workerFloats * 4)
+      + TilePlan.aligned(registers * registerFloats * 4)
+  }
+  var unitBytes: Int { TilePlan.aligned(unitDoubles * 8) }
+
+  /// Bytes of workspace with at most `threads` workers.
+  func workspaceBytes(threads: Int) -> Int {
+    sharedBytes + workerBytes * max(1, min(threads, unitCount)) + unitBytes * unitCount
+  }
+}

@@ -1,0 +1,81 @@
+import CKernels
+import NormaCore
+import NormaGraph
+
+extension TilePlanner {
+  /// Plans everything and hands out the result.
+  mutating func finish() throws(NormaError) -> TilePlan {
+    try planSmallValues()
+    try emitPasses()
+    try planResults()
+    plan.prologue = Frozen(sharedSteps[0])
+    plan.sliceBegin = Frozen(sliceSteps[0])
+    if plan.level != .whole {
+      plan.epilogue = Frozen(sharedSteps.dropFirst().flatMap { $0 } + resultSteps)
+    } else {
+      plan.epilogue = Frozen(resultSteps)
+    }
+    plan.savedOffsets = savedOffsets
+    plan.sharedDoubles = memory.sharedDoubles
+    plan.workerDoubles = memory.workerDoubles
+    plan.sharedFloats = memory.sharedFloats
+    plan.workerFloats = memory.workerFloats
+    return plan
+  }
+
+  /// Small results: saved statistics, buffers, gradients of parameters.
+  private mutating func planResults() throws(NormaError) {
+    for output in nodes.graph.outputs where !TileNodes.isTensorResult(output.name) {
+      let domain = nodes.graph.nodes[output.node].domain
+      guard let array = values[output.node] else {
+        throw NormaError(
+          .usage, "'\(output.name)' is as large as the tensor",
+          help: "reduce it over the roles that its buffer or parameter lacks")
+      }
+      let parts = output.name.split(separator: ":", maxSplits: 1).map(String.init)
+      switch parts[0] {
+      case "saved":
+        let number = Int(parts[1]) ?? 0
+        if isSliced(output.node) {
+          plan.sliceStores.append(savedMove(number, domain, array))
+        } else {
+          plan.wholeStores.append(
+            .init(
+              savedOffset: savedOffsets[number], count: memory.count(domain, worker: false),
+              place: array.place))
+        }
+      case "buffer":
+        let index = program.buffers.firstIndex { $0.name == parts[1] } ?? 0
+        try store(.buffer(index), array, domain, as: program.buffers[index].roles, output.name)
+      default:
+        let index = program.parameters.firstIndex { $0.name == parts[1] } ?? 0
+        try store(
+          .parameterGradient(index), array, domain, as: program.parameters[index].roles, output.name)
+      }
+    }
+  }
+
+  /// Repeats a value along the roles its target has besides.
+  private mutating func store(
+    _ target: TilePlan.Store.Target, _ array: SmallArray, _ domain: RoleSet, as roles: RoleSet,
+    _ name: String
+  ) throws(NormaError) {
+    guard roles.isSuperset(of: domain) else {
+      throw NormaError(.internal, "'\(name)' varies along (\(domain)), its target along (\(roles))")
+    }
+    var source = array
+    // A value of the only slice lies in the first worker's area.
+    if roles != domain || array.place.worker != 0 {
+      source = memory.doubles(roles, worker: false)
+      resultSteps.append(
+        step(
+          Int(CK_STEP_MAP), try KernelOperation.index("copy"), domain: roles, sliced: false,
+          z: source, a: array))
+    }
+    plan.stores.append(
+      .init(
+        target: target, offset: Int(source.place.offset), step: 1,
+        count: memory.count(roles, worker: false)))
+  }
+}
+

@@ -1,0 +1,198 @@
+import CKernels
+public import NormaCore
+import NormaGraph
+
+/// Runs a program with the tile interpreter.
+///
+/// The graph is lowered once for both directions; statistics that forward computes and backward needs
+/// are kept in double in the saved memory.
+public final class TilesKernel: NormKernel {
+  private let program: NormProgram
+  private let layout: TensorLayout
+  let forwardPlan: TilePlan
+  let backwardPlan: TilePlan?
+  private let savedDoubles: Int
+
+  /// Plans a program for a tensor.
+  ///
+  /// - Throws: `usage` when the program's splits do not fit the shape; `internal` for a defect.
+  public init(program: NormProgram, layout: TensorLayout) throws(NormaError) {
+    self.program = program
+    self.layout = layout
+    let extents = try program.splits.extents(
+      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    let form = MatrixForm(layout)
+    let forward = program.forwardResults
+    let backward = program.backwardResults
+    let lowered = try Lowering(extents: extents).lowered(forward + backward)
+    let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
+    let joint = try Graph(named)
+    let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count)
+    var offsets: [Int] = []
+    var total = 0
+    for node in saved {
+      offsets.append(total)
+      total += extents.count(joint.nodes[node].domain)
+    }
+    savedDoubles = total
+    let expressions = joint.expressions
+    let forwardGraph = try Graph(
+      joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
+        + saved.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) })
+    forwardPlan = try TilesKernel.plan(
+      forwardGraph, program, extents, form, offsets, layout: layout)
+    if backward.isEmpty {
+      backwardPlan = nil
+    } else {
+      let numbers = Dictionary(uniqueKeysWithValues: saved.enumerated().map { ($1, $0) })
+      let rewritten = joint.rewriting { index, node, _ in
+        numbers[index].map { Expr.saved($0, domain: node.domain) }
+      }
+      let backwardGraph = try Graph(
+        zip(joint.outputs, rewritten).dropFirst(forward.count).map { ($0.name, $1) })
+      backwardPlan = try TilesKernel.plan(
+        backwardGraph, program, extents, form, offsets, layout: layout)
+    }
+  }
+
+  /// The statistics of forward that backward reads: reductions reachable from both.
+  private static func savedNodes(_ graph: Graph, forwardCount: Int) -> [Int] {
+    func reachable(_ outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
+      var seen = [Bool](repeating: false, count: graph.nodes.count)
+      var pending = outputs.map(\.node)
+      while let index = pending.popLast() {
+        if seen[index] { continue }
+        seen[index] = true
+        if !stop(index) { pending += graph.nodes[index].operands }
+      }
+      return seen
+    }
+    let forward = reachable(graph.outputs.prefix(forwardCount)) { _ in false }
+    func isSaved(_ index: Int) -> Bool {
+      guard forward[index], case .reduce = graph.nodes[index].kind else { return false }
+      return graph.nodes[graph.nodes[index].operands[0]].domain == .all
+    }
+    let backward = reachable(graph.outputs.dropFirst(forwardCount), stop: isSaved)
+    return graph.nodes.indices.filter { isSaved($0) && backward[$0] }
+  }
+
+  private static func plan(
+    _ graph: Graph, _ program: NormProgram, _ extents: Extents, _ form: MatrixForm,
+    _ savedOffsets: [Int], layout: TensorLayout
+  ) throws(NormaError) -> TilePlan {
+    var planner = TilePlanner(
+      graph: graph, program: program, extents: extents, form: form, savedOffsets: savedOffsets)
+    return try planner.finish()
+  }
+
+  /// `tiles`.
+  public var executor: String { "tiles" }
+
+  /// Saved statistics, and workspace for the given number of workers.
+  public func memory(threads: Int) -> KernelMemory {
+    let plans = [forwardPlan] + (backwardPlan.map { [$0] } ?? [])
+    var workspace = plans.map { $0.workspaceBytes(threads: threads) }.max() ?? 0
+    if forwardPlan.form.packed {
+      workspace += packedTensorCount * TilePlan.aligned(layout.count * 4)
+    }
+    return KernelMemory(savedBytes: savedDoubles * 8, workspaceBytes: workspace)
+  }
+
+  /// Inputs, the arriving gradient, the output, gradients of inputs.
+  private var packedTensorCount: Int { 2 * program.inputs.count + 2 }
+
+  /// Stages, schedule and bytes of both directions.
+  public var planDescription: String? {
+    var text = "forward\n" + forwardPlan.summary(keeps: savedDoubles * 8)
+    if let backwardPlan { text += "\nbackward\n" + backwardPlan.summary(keeps: nil) }
+    return text
+  }
+
+  /// Writes the output, saved statistics and, in training, the buffers.
+  public func forward(_ call: KernelCall) throws(NormaError) {
+    guard layout.count > 0 else { return }
+    try run(forwardPlan, call, backward: false)
+  }
+
+  /// Writes the gradients of inputs and parameters.
+  public func backward(_ call: KernelCall) throws(NormaError) {
+    guard let backwardPlan else {
+      throw NormaError(.internal, "backward was called on a kernel built without gradient")
+    }
+    if layout.count == 0 {
+      if !call.accumulate {
+        for store in backwardPlan.stores {
+          if case .parameterGradient(let index) = store.target, let p = call.parameterGradients[index] {
+            p.update(repeating: 0, count: store.count)
+          }
+        }
+      }
+      return
+    }
+    try run(backwardPlan, call, backward: true)
+  }
+
+  private func run(_ plan: TilePlan, _ call: KernelCall, backward: Bool) throws(NormaError) {
+    guard let workspace = call.workspace else {
+      throw NormaError(.internal, "a kernel was called without workspace")
+    }
+    let inputs = program.inputs.count
+    let slots = inputs + 2 + inputs
+    withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: slots) { slot in
+      slot.initialize(repeating: nil)
+      for i in 0..<inputs { slot[i] = UnsafeMutablePointer(mutating: call.inputs[i]) }
+      if backward {
+        slot[inputs] = call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
+        for i in 0..<inputs { slot[inputs + 2 + i] = call.inputGradients[i] }
+      } else {
+        slot[inputs + 1] = call.output
+      }
+      var free = workspace
+      let originals = packedTensors(plan, slot, &free, backward: backward)
+      // A result that nobody wants is still computed; it goes nowhere else.
+      TileRun(plan: plan, call: call, tensors: slot, workspace: free).run()
+      if originals {
+        for i in (inputs + 1)..<slots {
+          guard let packed = slot[i] else { continue }
+          let target = i == inputs + 1 ? call.output : call.inputGradients[i - inputs - 2]
+          if let target { transfer(target, packed, gather: false) }
+        }
+      }
+    }
+  }
+
+  /// Copies tensors of a layout that has no matrix form into workspace.
+  private func packedTensors(
+    _ plan: TilePlan, _ slot: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>,
+    _ free: inout UnsafeMutableRawPointer, backward: Bool
+  ) -> Bool {
+    guard plan.form.packed else { return false }
+    for i in slot.indices {
+      guard let original = slot[i] else { continue }
+      let packed = free.assumingMemoryBound(to: Float.self)
+      free += TilePlan.aligned(layout.count * 4)
+      if i <= program.inputs.count { transfer(original, packed, gather: true) }
+      slot[i] = packed
+    }
+    return true
+  }
+
+  private func transfer(
+    _ spread: UnsafeMutablePointer<Float>, _ packed: UnsafeMutablePointer<Float>, gather: Bool
+  ) {
+    let axes = layout.canonicalAxes
+    withUnsafeTemporaryAllocation(of: Int64.self, capacity: 2 * axes.count) { numbers in
+      for (i, axis) in axes.enumerated() {
+        numbers[i] = Int64(layout.shape[axis])
+        numbers[axes.count + i] = Int64(layout.strides[axis])
+      }
+      guard let shape = numbers.baseAddress else { return }
+      let strides = shape + axes.count
+      if gather {
+        ck_gather(packed, spread, Int32(axes.count), shape, strides)
+      } else {
+        ck_scatter(spread, packed, Int32(axes.count), shape, strides)
+      }
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import NormaCore
+import NormaNorms
+
+/// A network for one batch size and mode while it is being laid out: shapes are inferred layer by layer,
+/// each layer asks for memory and leaves a way to make its operation.
+final class Plan {
+  /// An operation to be made when memory is there, and the layer it belongs to.
+  struct Node {
+    let layer: LayerName
+    let output: Value
+    let make: (Memory) throws(NormaError) -> any Operation
+  }
+
+  let batch: Int
+  let mode: Mode
+  let threads: Int
+  let registry: NormRegistry
+  let executor: ExecutorChoice
+  let defaultNorm: NormSpec?
+  let state: State
+  private(set) var nodes: [Node] = []
+  private(set) var slots: [Slot] = []
+  /// The norms in use, in the order of the layers.
+  var norms: [NormUse] = []
+  /// The layer being planned.
+  private(set) var layer: LayerName
+
+  init(
+    model: ModelSpec, batch: Int, mode: Mode, threads: Int, registry: NormRegistry,
+    executor: ExecutorChoice, state: State
+  ) {
+    self.batch = batch
+    self.mode = mode
+    self.threads = threads
+    self.registry = registry
+    self.executor = executor
+    self.defaultNorm = model.norm
+    self.state = state
+    layer = LayerName(model: model.name)
+  }
+
+  var isTraining: Bool { mode == .train }
+  /// The forward pass of the operation being planned.
+  var now: Moment { .forward(nodes.count) }
+  /// The backward pass of the operation being planned.
+  var back: Moment { .backward(nodes.count) }
+
+  /// Memory alive from its first use to its last.
+  func slot(bytes: Int, at moment: Moment) -> Slot {
+    let slot = Slot(bytes: bytes, at: moment)
+    slots.append(slot)
+    return slot
+  }
+
+  /// Memory for floats of the whole batch.
+  private func tensor(_ shape: [Int], at moment: Moment) -> Slot {
+    slot(bytes: 4 * batch * shape.reduce(1, *), at: moment)
+  }
+
+  /// Memory kept from an operation's forward to its backward pass; only in training.
+  func saved(bytes: Int) -> Slot {
+    let slot = slot(bytes: bytes, at: now)
+    if isTraining { slot.use(at: back) }
+    return slot
+  }
+
+  /// The network's input.
+  func input(_ shape: [Int], wantsGradient: Bool) -> Value {
+    Value(
+      shape: shape, data: tensor(shape, at: now),
+      gradient: wantsGradient && isTraining ? tensor(shape, at: back) : nil, mayOverwrite: false)
+  }
+
+  /// Adds an operation that reads `x` and returns its output.
+  ///
+  /// - Parameters:
+  ///   - inPlace: the output may take the input's memory (element-wise operations).
+  ///   - keepsInput: the backward pass reads the input.
+  ///   - keepsOutput: the backward pass reads the output.
+  ///   - make: makes the operation from the memory and its output.
+  func operation(
+    on x: Value, output shape: [Int], inPlace: Bool = false, keepsInput: Bool = false,
+    keepsOutput: Bool = false,
+    make: @escaping (Memory, _ x: Value, _ y: Value) throws(NormaError) -> any Operation
+  ) -> Value {
+    x.data.use(at: now)
+    let overwrite = inPlace && x.mayOverwrite && !(isTraining && keepsInput)
+    let data = overwrite ? x.data : tensor(shape, at: now)
+    var gradient: Slot?
+    if isTraining {
+      let shared = inPlace ? x.gradient : nil
+      gradient = shared ?? tensor(shape, at: back)
+      gradient?.use(at: back)
+      x.gradient?.use(at: back)
+      if keepsInput { x.data.use(at: back) }
+      if keepsOutput { data.use(at: back) }
+    }
+    let y = Value(
+      shape: shape, data: data, gradient: gradient, mayOverwrite: !(isTraining && keepsOutput))
+    nodes.append(
+      Node(layer: layer, output: y) { memory throws(NormaError) in try make(memory, x, y) })
+    return y
+  }
+
+  /// Adds an operation that hands its input on unchanged but has a gradient of its own.
+  func pass(
+    _ x: Value,
+    make: @escaping (Memory, _ x: Value, _ y: Value) throws(NormaError) -> any Operation
+  ) -> Value {
+    let gradient = x.gradient == nil ? nil : tensor(x.shape, at: back)
+    x.gradient?.use(at: back)
+    let y = Value(
+      shape: x.shape, data: x.data, gradient: gradient, mayOverwrite: x.mayOverwrite)
+    nodes.append(
+      Node(layer: layer, output: y) { memory throws(NormaError) in try make(memory, x, y) })
+    return y
+  }
+
+  /// Plans layers one after the other; an error gets the layer's place and path.
+  func sequence(_ specs: [LayerSpec], on input: Value) throws(NormaError) -> Value {
+    var x = input
+    let outer = layer
+    defer { layer = outer }
+    for (index, spec) in LayerSpec.flattened(specs).enumerated() {
+      layer = outer.appending(index: index + 1, kind: spec.kind, place: spec.place)
+      do throws(NormaError) {
+        let kind = try LayerCatalog.kind(spec.kind)
+        let options = try LayerOptions(spec, schema: kind.schema)
+        x = try kind.plan(options, on: x, in: self)
+      } catch {
+        throw error.at(spec.place).located(in: layer)
+      }
+    }
+    return x
+  }
+
+  /// A parameter of the layer being planned, named `2.linear.weight`.
+  func parameter(
+    _ name: String, shape: [Int], role: StateRole, _ initialiser: Initialiser
+  ) throws(NormaError) -> StateEntry {
+    try state.declare(
+      layer.path + "." + name, shape: shape, role: role, initialiser: initialiser,
+      isParameter: true)
+  }
+
+  /// A buffer of the layer being planned.
+  func buffer(
+    _ name: String, shape: [Int], role: StateRole, initial: Double
+  ) throws(NormaError) -> StateEntry {
+    try state.declare(
+      layer.path + "." + name, shape: shape, role: role, initialiser: .constant(initial),
+      isParameter: false)
+  }
+}

@@ -1,0 +1,175 @@
+import CKernels
+public import NormaCore
+
+/// What one training step found before it updated the parameters.
+public struct StepResult: Sendable, Hashable {
+  /// The mean loss over the batch.
+  public let loss: Double
+  /// How many samples were classified right.
+  public let correct: Int
+  /// The gradients' norm before clipping; nil without clipping.
+  public let gradientNorm: Double?
+}
+
+/// What evaluating some samples found.
+public struct EvaluationResult: Sendable, Hashable {
+  /// The sum of the losses.
+  public var lossSum = 0.0
+  /// How many samples were classified right.
+  public var correct = 0
+  /// How many samples there were.
+  public var count = 0
+
+  /// The mean loss.
+  public var loss: Double { lossSum / Double(max(count, 1)) }
+  /// The share classified right.
+  public var accuracy: Double { Double(correct) / Double(max(count, 1)) }
+
+  /// No samples yet.
+  public init() {}
+
+  /// Adds another part of the data set.
+  public mutating func add(_ other: EvaluationResult) {
+    lossSum += other.lossSum
+    correct += other.correct
+    count += other.count
+  }
+}
+
+extension Network {
+  /// One step: forward, softmax cross-entropy, backward, update.
+  ///
+  /// - Parameters:
+  ///   - input: `batch` samples, channels last.
+  ///   - labels: the class of each sample.
+  ///   - step: counted from 0; determines learning rate and dropout.
+  /// - Throws: `data` for input that does not fit the model; `diverged` when the loss is NaN or infinite,
+  ///   with the step and the first layer whose output is not finite.
+  public func trainStep(
+    input: UnsafeBufferPointer<Float>, labels: UnsafeBufferPointer<Int32>, step: Int
+  ) throws(NormaError) -> StepResult {
+    guard let program = trainingProgram else {
+      throw NormaError(.usage, "model '\(spec.name)' was built without training")
+    }
+    guard labels.count == batch else {
+      throw NormaError(
+        .data, "a training step of '\(spec.name)' takes \(batch) samples, got \(labels.count)")
+    }
+    try fill(program, input, labels)
+    let run = run(step: step)
+    ck_serial_libraries()
+    try program.forward(run)
+    let total = lossPass(program, count: batch, gradient: true, run)
+    let loss = total.lossSum / Double(batch)
+    guard loss.isFinite else { throw divergence(program, loss: loss, run) }
+    try program.backward(run)
+    let norm = update(run)
+    return StepResult(loss: loss, correct: total.correct, gradientNorm: norm)
+  }
+
+  /// One step on arrays; see the other form.
+  public func trainStep(
+    input: [Float], labels: [Int32], step: Int
+  ) throws(NormaError) -> StepResult {
+    try withBuffers(input, labels) { input, labels throws(NormaError) in
+      try trainStep(input: input, labels: labels, step: step)
+    }
+  }
+
+  /// The losses and right answers of up to `evaluationBatch` samples, in inference mode.
+  ///
+  /// - Throws: `data` for input that does not fit the model.
+  public func evaluate(
+    input: UnsafeBufferPointer<Float>, labels: UnsafeBufferPointer<Int32>
+  ) throws(NormaError) -> EvaluationResult {
+    guard labels.count <= evaluationBatch else {
+      throw NormaError(
+        .data,
+        "'\(spec.name)' evaluates up to \(evaluationBatch) samples at once, got \(labels.count)")
+    }
+    try fill(evaluationProgram, input, labels)
+    let run = run(step: 0)
+    ck_serial_libraries()
+    try evaluationProgram.forward(run)
+    return lossPass(evaluationProgram, count: labels.count, gradient: false, run)
+  }
+
+  /// Evaluation of arrays; see the other form.
+  public func evaluate(input: [Float], labels: [Int32]) throws(NormaError) -> EvaluationResult {
+    try withBuffers(input, labels) { input, labels throws(NormaError) in
+      try evaluate(input: input, labels: labels)
+    }
+  }
+
+  /// The outputs for up to `evaluationBatch` samples, in inference mode.
+  public func outputs(for input: [Float]) throws(NormaError) -> [Float] {
+    let size = spec.input.reduce(1, *)
+    let count = input.count / size
+    guard count * size == input.count, count <= evaluationBatch else {
+      throw NormaError(
+        .data,
+        "'\(spec.name)' takes up to \(evaluationBatch) samples of \(size) values, got"
+          + " \(input.count) values")
+    }
+    let zeros = [Int32](repeating: 0, count: count)
+    try withBuffers(input, zeros) { input, labels throws(NormaError) in
+      try fill(evaluationProgram, input, labels)
+    }
+    ck_serial_libraries()
+    try evaluationProgram.forward(run(step: 0))
+    let classes = outputShape.reduce(1, *)
+    return Array(UnsafeBufferPointer(start: evaluationProgram.output, count: count * classes))
+  }
+
+  private func withBuffers<Result>(
+    _ input: [Float], _ labels: [Int32],
+    _ body: (UnsafeBufferPointer<Float>, UnsafeBufferPointer<Int32>) throws(NormaError) -> Result
+  ) throws(NormaError) -> Result {
+    try input.withUnsafeBufferPointer { input throws(NormaError) in
+      try labels.withUnsafeBufferPointer { labels throws(NormaError) in
+        try body(input, labels)
+      }
+    }
+  }
+
+  /// Copies samples in, checked; the rest of the batch becomes zero.
+  private func fill(
+    _ program: Program, _ input: UnsafeBufferPointer<Float>, _ labels: UnsafeBufferPointer<Int32>
+  ) throws(NormaError) {
+    let size = spec.input.reduce(1, *)
+    guard input.count == labels.count * size else {
+      throw NormaError(
+        .data,
+        "\(labels.count) samples of shape \(spec.input) are \(labels.count * size) values, got"
+          + " \(input.count)")
+    }
+    guard outputShape.count == 1, let classes = outputShape.first else {
+      throw NormaError(
+        .usage, "model '\(spec.name)' ends in shape \(outputShape), not in one value per class",
+        place: spec.place, help: "end it with nn.flatten and nn.linear { classes }")
+    }
+    for (index, label) in labels.enumerated() {
+      guard label >= 0, label < classes else {
+        throw NormaError(
+          .data, "label \(label) of sample \(index) is not in 0..<\(classes)",
+          help: "the last layer must have as many units as the data has classes")
+      }
+      self.labels[index] = label
+    }
+    guard let source = input.baseAddress else { return }
+    program.input.update(from: source, count: input.count)
+    (program.input + input.count).update(
+      repeating: 0, count: program.batch * size - input.count)
+  }
+
+  private func lossPass(
+    _ program: Program, count: Int, gradient: Bool, _ run: Run
+  ) -> EvaluationResult {
+    var result = EvaluationResult()
+    result.count = count
+    ck_net_softmax_loss(
+      count, outputShape[0], program.output, labels.baseAddress, 1 / Float(count),
+      gradient ? program.outputGradient : nil, &result.lossSum, &result.correct)
+    return result
+  }
+}

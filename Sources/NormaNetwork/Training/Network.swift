@@ -1,0 +1,131 @@
+import CKernels
+public import NormaCore
+public import NormaNorms
+
+/// A model built for a batch size: planned memory, operations, and the training step.
+///
+/// All calls must come from one thread: the workers' pool belongs to the thread that calls.
+public final class Network {
+  /// The model it was built from.
+  public let spec: ModelSpec
+  /// Samples of a training step.
+  public let batch: Int
+  /// The most samples `evaluate` takes at once.
+  public let evaluationBatch: Int
+  /// How many threads work; results do not depend on it.
+  public let threads: Int
+  /// Determines initial parameters and dropout.
+  public let seed: UInt64
+  /// The shape of the output for one sample.
+  public let outputShape: [Int]
+  /// How parameters are updated; nil for a network that only evaluates.
+  public let training: TrainingSpec?
+
+  /// The norms in use, in the order of the layers; layers without one are absent.
+  public let norms: [NormUse]
+
+  let memory: StateMemory
+  private let arena: Arena
+  let trainingProgram: Program?
+  let evaluationProgram: Program
+  private let optimizer: Optimizer?
+  let labels: UnsafeMutableBufferPointer<Int32>
+
+  /// Builds a network: infers and checks shapes, plans all memory, draws initial parameters.
+  ///
+  /// - Parameters:
+  ///   - batch: samples of a training step.
+  ///   - evaluationBatch: the most samples evaluated at once; `batch` when nil.
+  ///   - training: nil builds a network without gradients.
+  ///   - seed: initial parameters depend on it and their names alone.
+  /// - Throws: `usage` naming model, layer, shapes and the script's line.
+  public convenience init(
+    _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
+    training: TrainingSpec?, executor: ExecutorChoice = .auto, threads: Int = 1, seed: UInt64 = 0
+  ) throws(NormaError) {
+    try self.init(
+      spec, registry: registry, batch: batch, evaluationBatch: evaluationBatch,
+      training: training, executor: executor, threads: threads, seed: seed,
+      wantsInputGradient: false)
+  }
+
+  package init(
+    _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
+    training: TrainingSpec?, executor: ExecutorChoice = .auto, threads: Int = 1, seed: UInt64 = 0,
+    wantsInputGradient: Bool
+  ) throws(NormaError) {
+    let evaluationBatch = evaluationBatch ?? batch
+    guard batch >= 1, evaluationBatch >= 1 else {
+      throw NormaError(
+        .usage, "model '\(spec.name)': the batch must be at least 1, got"
+          + " \(min(batch, evaluationBatch))", place: spec.place)
+    }
+    guard threads >= 1 else {
+      throw NormaError(.usage, "the number of threads must be at least 1, got \(threads)")
+    }
+    guard !spec.input.isEmpty, spec.input.allSatisfy({ $0 >= 1 }) else {
+      throw NormaError(
+        .usage, "model '\(spec.name)': the input's shape \(spec.input) is empty",
+        place: spec.place, help: "give the shape of one sample, such as { 28, 28, 1 }")
+    }
+    try training?.check()
+    ck_serial_libraries()
+
+    let state = State()
+    func plan(_ mode: Mode, _ batch: Int) throws(NormaError) -> (Plan, Value, Value) {
+      let plan = Plan(
+        model: spec, batch: batch, mode: mode, threads: threads, registry: registry,
+        executor: executor, state: state)
+      let input = plan.input(spec.input, wantsGradient: wantsInputGradient)
+      let output = try plan.sequence(spec.layers, on: input)
+      output.data.use(at: .turn)
+      output.gradient?.use(at: .turn)
+      return (plan, input, output)
+    }
+    let train = try training.map { _ throws(NormaError) in try plan(.train, batch) }
+    let infer = try plan(.infer, evaluationBatch)
+    if training != nil, state.parameters.isEmpty {
+      throw NormaError(
+        .usage, "model '\(spec.name)' has nothing to train", place: spec.place,
+        help: "add a layer with parameters, such as nn.linear")
+    }
+
+    // Both programs use the same memory: nothing lives from one step to the next but the state.
+    let bytes = max(train.map { arrange($0.0.slots) } ?? 0, arrange(infer.0.slots))
+    arena = try Arena(bytes: bytes)
+    memory = try StateMemory(
+      state, training: training != nil, optimizerStates: training?.optimizer.stateCount ?? 0)
+    memory.initialise(seed: seed)
+    let places = Memory(arena: arena, state: memory, threads: threads)
+    trainingProgram = try train.map { plan, input, output throws(NormaError) in
+      try Program(plan, input: input, output: output, memory: places)
+    }
+    evaluationProgram = try Program(infer.0, input: infer.1, output: infer.2, memory: places)
+    optimizer = training.map { [memory] in Optimizer($0, memory) }
+    labels = .allocate(capacity: max(batch, evaluationBatch))
+    labels.initialize(repeating: 0)
+    self.spec = spec
+    self.batch = batch
+    self.evaluationBatch = evaluationBatch
+    self.threads = threads
+    self.seed = seed
+    self.training = training
+    outputShape = infer.2.shape
+    norms = (train?.0 ?? infer.0).norms
+  }
+
+  deinit { labels.deallocate() }
+
+  /// The number of learned values.
+  public var parameterCount: Int { memory.state.parameters.reduce(0) { $0 + $1.count } }
+  /// Bytes of all planned memory: state, activations, gradients, workspaces.
+  public var plannedBytes: Int { arena.bytes + memory.arena.bytes }
+
+  func run(step: Int) -> Run { Run(threads: threads, step: step, seed: seed) }
+
+  func update(_ run: Run) -> Double? { optimizer?.update(run) }
+
+  package func gradientNorm(_ run: Int) -> Double {
+    optimizer?.gradientNorm(self.run(step: run)) ?? 0
+  }
+}

@@ -1,0 +1,68 @@
+public import NormaCompiler
+public import NormaCore
+public import NormaGraph
+
+extension NormDefinition: NormProvider {
+  /// Itself.
+  public var definition: NormDefinition? { self }
+
+  /// How the formula splits its roles.
+  public func splits(
+    _ hyper: [String: HyperValue], channels: Int
+  ) throws(NormaError) -> Splits {
+    let traced = try traced(hyper: hyper, channels: channels, mode: .train)
+    return try Graph([("y", traced.output)] + traced.updates.map { ($0.name, $0.value) }).splits
+  }
+
+  /// The traced formula with its leaves in the order of the schema, and its gradients.
+  public func program(
+    hyper: [String: HyperValue], channels: Int, mode: Mode, gradient: Bool
+  ) throws(NormaError) -> NormProgram {
+    let traced = try traced(hyper: hyper, channels: channels, mode: mode)
+    return try NormProgram(
+      inputs: [("x", .all)] + schema.inputs.map { ($0.name, $0.roles) },
+      parameters: schema.presentParameters(hyper).map { ($0.name, $0.roles) },
+      buffers: schema.buffers.filter { $0.isPresent(hyper) }.map { ($0.name, $0.roles) },
+      hyper: schema.hyper.filter(\.isReal).map(\.name), output: traced.output,
+      updates: traced.updates, gradient: gradient)
+  }
+
+  /// Compiles the formula for a tensor.
+  ///
+  /// - Throws: `usage` when the batch does not allow a training statistic, or splits do not divide.
+  public func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel {
+    let layout = request.layout
+    do throws(NormaError) {
+      let program = try program(
+        hyper: request.hyper, channels: layout.channelCount, mode: request.mode,
+        gradient: request.gradient)
+      if request.mode == .train { try checkBatchStatistics(program, layout) }
+      switch request.executor {
+      case .reference: return try ReferenceKernel(program: program, layout: layout)
+      case .tiles, .auto: return try TilesKernel(program: program, layout: layout)
+      }
+    } catch {
+      throw error.message.hasPrefix(schema.name) ? error : error.prefixed("norm.\(schema.name)")
+    }
+  }
+
+  /// A variance along the batch needs at least two values.
+  private func checkBatchStatistics(
+    _ program: NormProgram, _ layout: TensorLayout
+  ) throws(NormaError) {
+    guard layout.count > 0 else { return }
+    let extents = try program.splits.extents(
+      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    for node in try Graph(program.forwardResults).nodes {
+      guard case .reduce(.variance, let roles) = node.kind, !roles.isDisjoint(with: .batch),
+        extents.count(roles) == 1
+      else { continue }
+      throw NormaError(
+        .usage,
+        "one value per channel in shape \(layout.shape): its variance over \(roles) says nothing",
+        place: node.place,
+        help: "use a batch of 2 or more, drop the odd last batch of an epoch, use a norm without"
+          + " batch statistics (layer, group, rms), or infer mode")
+    }
+  }
+}
