@@ -69,8 +69,11 @@ struct Ledger {
 /// The largest difference, relative to the largest absolute value of the reference.
 ///
 /// Where the reference is all zero, an absolute error of 1e-6 counts as much as `bound`. Elements
-/// whose reference is not finite in float32 are left out.
-public func scaledError(_ actual: [Float], _ reference: [Float], bound: Double) -> Double {
+/// whose reference is not finite in float32 are left out. `floor` is the least scale that counts, for
+/// results that a saturating function brings close to zero.
+public func scaledError(
+  _ actual: [Float], _ reference: [Float], bound: Double, floor: Double = 0
+) -> Double {
   guard actual.count == reference.count else { return .infinity }
   var scale = 0.0
   var error = 0.0
@@ -81,5 +84,5 @@ public func scaledError(_ actual: [Float], _ reference: [Float], bound: Double) 
     if difference.isNaN { return .nan }
     error = max(error, difference)
   }
-  return scale > 0 ? error / scale : error * bound / 1e-6
+  return scale > 0 ? error / max(scale, floor) : error * bound / 1e-6
 }

@@ -36,7 +36,8 @@ extension NormCheck {
   /// Gradients of small tensors against central differences: in Double where the norm has a formula,
   /// else of the kernel's own float32 output, which is rougher.
   mutating func checkDifferences(_ counts: ChannelCounts, _ mode: Mode) throws(NormaError) {
-    for (shape, axis) in [([3, 2, counts.small], [-1]), ([3, counts.small, 2], [1])] {
+    // Statistics over two values make gradients of rounding alone: no size is 2.
+    for (shape, axis) in [([3, 4, counts.small], [-1]), ([3, counts.small, 4], [1])] {
       let example = CheckCase(layout: try TensorLayout(shape: shape, axis: axis))
       guard let harness = try harness(example, mode), run(harness, example) else { continue }
       let found = harness.inputGradients.merging(harness.parameterGradients) { $1 }

@@ -37,22 +37,27 @@ extension NormCheck {
     _ tested: KernelHarness, _ reference: KernelHarness, to what: String, output: Double,
     gradient: Double, on input: String
   ) {
-    func measure(_ name: String, _ a: [Float]?, _ b: [Float]?, _ bound: Double) {
+    func measure(
+      _ name: String, _ a: [Float]?, _ b: [Float]?, _ bound: Double, floor: Double = 0
+    ) {
       ledger.measure(
-        "\(name) matches \(what)", scaledError(a ?? [], b ?? [], bound: bound), bound: bound,
-        on: input)
+        "\(name) matches \(what)", scaledError(a ?? [], b ?? [], bound: bound, floor: floor),
+        bound: bound, on: input)
     }
     measure("'y'", tested.y, reference.y, output)
+    // A millionth of the slope that y has over the range of x, where y no longer follows x.
+    let height = reference.y.largest * 1e-6
+    let slope = height / max(reference.x.largest, 1e-30)
     for name in tested.inputNames {
       measure(
         "gradient of '\(name)'", tested.inputGradients[name], reference.inputGradients[name],
-        gradient)
+        gradient, floor: slope)
     }
     for state in tested.layer.parameters {
       let name = state.spec.name
       measure(
         "gradient of '\(name)'", tested.parameterGradients[name],
-        reference.parameterGradients[name], gradient)
+        reference.parameterGradients[name], gradient, floor: height)
     }
     for state in tested.layer.buffers where tested.mode == .train {
       let name = state.spec.name
@@ -79,4 +84,9 @@ extension NormCheck {
       check("buffer '\(state.spec.name)'", tested.buffers[state.spec.name])
     }
   }
+}
+
+extension [Float] {
+  /// The largest absolute value that is finite.
+  var largest: Double { reduce(0) { $1.isFinite ? Swift.max($0, abs(Double($1))) : $0 } }
 }

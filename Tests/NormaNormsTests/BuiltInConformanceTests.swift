@@ -20,10 +20,20 @@ struct BuiltInConformanceTests {
     }
   }
 
+  @Test("of other forms keep the whole contract", arguments: OtherForms.definitions.map(\.schema.name))
+  func otherForms(_ name: String) {
+    let registry = NormRegistry(
+      OtherForms.definitions.map { NormEntry($0, source: .builtIn) })
+    for result in checkNorm(NormSpec(name), in: registry) {
+      #expect(result.passed, "\(name): \(result)")
+    }
+  }
+
   @Test("keep the whole contract in the reference executor", arguments: specs.prefix(5))
   func referenceConforms(_ spec: NormSpec) {
     var options = ConformanceOptions()
     options.executor = .reference
+    options.threads = [1]
     for result in checkNorm(spec, in: .builtIn(), options: options) {
       #expect(result.passed, "\(spec.label): \(result)")
     }
