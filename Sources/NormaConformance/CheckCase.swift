@@ -36,7 +36,7 @@ struct CheckCase: Sendable {
     case .constant: return [Float](repeating: 12345.678, count: count)
     case .constantRows:
       let row = max(count / max(layout.shape[0], 1), 1)
-      let levels = (0..<max(layout.shape[0], 1)).map { _ in Float(100 * random.normal()) }
+      let levels = (0..<max(layout.shape[0], 1)).map { _ in Float(3 * random.normal()) }
       return (0..<count).map { levels[$0 / row] }
     case .largeMean: return (0..<count).map { _ in Float(1e6 + random.normal()) }
     case .huge: return (0..<count).map { _ in Float(1e18 * random.normal()) }
