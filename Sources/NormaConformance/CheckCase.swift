@@ -36,7 +36,7 @@ struct CheckCase: Sendable {
     case .constant: return [Float](repeating: 12345.678, count: count)
     case .constantRows:
       let row = max(count / max(layout.shape[0], 1), 1)
-      let levels = (0..<max(layout.shape[0], 1)).map { _ in Float(3 * random.normal()) }
+      let levels = (0..<max(layout.shape[0], 1)).map { _ in Float(random.normal()) }
       return (0..<count).map { levels[$0 / row] }
     case .largeMean: return (0..<count).map { _ in Float(1e6 + random.normal()) }
     case .huge: return (0..<count).map { _ in Float(1e18 * random.normal()) }
@@ -78,7 +78,8 @@ struct ChannelCounts {
       throw refusal ?? NormaError(.gate, "\(spec.name) accepts no channel count from 3 to 128")
     }
     // 7, 5, 3 and 2 are sizes of other axes.
-    small = accepted.first { ![7, 5, 3, 2].contains($0) && $0 % 2 == 1 && $0 < 16 }
+    small =
+      accepted.first { ![7, 5, 3, 2].contains($0) && $0 % 2 == 1 && $0 < 16 }
       ?? accepted.first { ![7, 5, 3, 2].contains($0) } ?? first
     let divisible = accepted.first { c in (3..<c).contains { c % $0 == 0 && $0 * $0 != c } } ?? last
     let factor = (3..<max(divisible, 4)).first { divisible % $0 == 0 && $0 * $0 != divisible } ?? 1

@@ -62,7 +62,8 @@ struct NormCheck {
       ledger.remark("'y' matches the reference", "this norm has no formula to compare with")
     }
     ledger.expect(
-      "some shape is accepted", accepted > 0, on: spec.label, "every shape that was tried is refused")
+      "some shape is accepted", accepted > 0, on: spec.label,
+      "every shape that was tried is refused")
   }
 
   /// A harness with all values drawn, or nil when the norm refuses the shape.

@@ -20,7 +20,8 @@ struct BuiltInConformanceTests {
     }
   }
 
-  @Test("of other forms keep the whole contract", arguments: OtherForms.definitions.map(\.schema.name))
+  @Test(
+    "of other forms keep the whole contract", arguments: OtherForms.definitions.map(\.schema.name))
   func otherForms(_ name: String) {
     let registry = NormRegistry(
       OtherForms.definitions.map { NormEntry($0, source: .builtIn) })

@@ -63,7 +63,9 @@ struct GoldenFile: Sendable {
     extents = index.tensors
     values = bytes.withUnsafeBytes { raw in
       (0..<raw.count / 4).map {
-        Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+        Float(
+          bitPattern: UInt32(
+            littleEndian: raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
       }
     }
   }

@@ -69,7 +69,9 @@ struct HandKernel: NormKernel {
 
   func forward(_ call: KernelCall) throws(NormaError) {
     if fault == .throwsWhenRun { throw NormaError(.internal, "hand: stumbled") }
-    guard let y = call.output, let saved = call.saved, let workspace = call.workspace else { return }
+    guard let y = call.output, let saved = call.saved, let workspace = call.workspace else {
+      return
+    }
     let x = call.inputs[0]
     let (gamma, beta, running) = (call.parameters[0], call.parameters[1], call.buffers[0])
     let statistics = saved.assumingMemoryBound(to: Double.self)
@@ -89,7 +91,9 @@ struct HandKernel: NormKernel {
         y[i] = Float((Double(x[i]) - mean) * rsqrt * Double(gamma[c]) + Double(beta[c]))
       }
     }
-    if fault == .threadDependent, let first = rows.first?.first { y[first] += Float(call.threads) * 1e-7 }
+    if fault == .threadDependent, let first = rows.first?.first {
+      y[first] += Float(call.threads) * 1e-7
+    }
     if fault == .overrun, let last = rows.last?.last { y[last + 1] = 0 }
     if fault == .underrun, !rows.isEmpty { y[-1] = 0 }
     if fault == .overrunsWorkspace { sums[channels] = 0 }

@@ -22,7 +22,8 @@ enum OtherForms {
   }
 
   /// Training reads the buffer that it then updates: backward must see the value before the step.
-  static let readsBuffer = NormDefinition("reads_buffer", summary: "scaled by a running mean") { n in
+  static let readsBuffer = NormDefinition("reads_buffer", summary: "scaled by a running mean") {
+    n in
     let gamma = n.parameter("gamma", per: .channel, initial: 1, role: .gain)
     let size = n.buffer("size", per: .channel, initial: 1)
     return { (x, s) throws(NormaError) -> Expr in
