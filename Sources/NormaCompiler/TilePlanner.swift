@@ -80,6 +80,8 @@ struct TilePlanner {
     case .whole:
       plan.sliceRows = plan.rows
     }
+    // An empty batch is planned, though never run.
+    plan.sliceRows = max(1, plan.sliceRows)
     plan.tileRows = min(plan.tileRows, plan.sliceRows)
     let pieces = level == .whole ? (plan.rows + plan.tileRows - 1) / plan.tileRows : 0
     plan.sliceCount = level == .whole ? 1 : (plan.rows + plan.sliceRows - 1) / plan.sliceRows

@@ -25,9 +25,14 @@ public final class TilesKernel: NormKernel {
     let forward = program.forwardResults
     let backward = program.backwardResults
     let lowered = try Lowering(extents: extents).lowered(forward + backward)
-    let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
+    let named = zip((forward + backward).map(\.name), lowered).map { name, value in
+      // Lowering drops sums over one element; a small result has its target's roles all the same.
+      let extra = program.roles(ofResult: name).map { value.domain.subtracting($0) } ?? .none
+      return (name: name, value: extra.isEmpty ? value : value.sum(extra))
+    }
     let joint = try Graph(named)
-    let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count)
+    let updated = Set(program.updates.map(\.name))
+    let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count, updated: updated)
     var offsets: [Int] = []
     var total = 0
     for node in saved {
@@ -55,8 +60,11 @@ public final class TilesKernel: NormKernel {
     }
   }
 
-  /// The statistics of forward that backward reads: reductions reachable from both.
-  private static func savedNodes(_ graph: Graph, forwardCount: Int) -> [Int] {
+  /// What forward computes and backward reads: reductions reachable from both, and buffers, whose
+  /// values before the step are gone by then.
+  private static func savedNodes(
+    _ graph: Graph, forwardCount: Int, updated: Set<String>
+  ) -> [Int] {
     func reachable(_ outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
       var seen = [Bool](repeating: false, count: graph.nodes.count)
       var pending = outputs.map(\.node)
@@ -69,6 +77,7 @@ public final class TilesKernel: NormKernel {
     }
     let forward = reachable(graph.outputs.prefix(forwardCount)) { _ in false }
     func isSaved(_ index: Int) -> Bool {
+      if case .buffer(let name) = graph.nodes[index].kind { return updated.contains(name) }
       guard forward[index], case .reduce = graph.nodes[index].kind else { return false }
       return graph.nodes[graph.nodes[index].operands[0]].domain == .all
     }
