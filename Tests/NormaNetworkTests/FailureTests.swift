@@ -22,7 +22,8 @@ import Testing
     let place = SourcePlace(file: "models.lua", line: 7)
     let error = try #require(
       failure([
-        .flatten, .relu, LayerSpec("conv", ["channels": .number(4), "kernel": .number(3)], place: place),
+        .flatten, .relu,
+        LayerSpec("conv", ["channels": .number(4), "kernel": .number(3)], place: place),
       ]))
     #expect(error.code == .usage)
     #expect(error.place == place)

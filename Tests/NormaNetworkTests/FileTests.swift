@@ -8,7 +8,8 @@ import Testing
   private let spec = ModelSpec(
     "small", input: [6, 5, 2], norm: NormSpec("group", ["groups": .int(2)]),
     layers: [
-      .conv(4, kernel: 3), .norm(), .relu, .residual([.conv(4, kernel: 3), .norm(NormSpec("batch"))]),
+      .conv(4, kernel: 3), .norm(), .relu,
+      .residual([.conv(4, kernel: 3), .norm(NormSpec("batch"))]),
       .flatten, .dropout(0.2), .linear(3),
     ], place: SourcePlace(file: "models.lua", line: 3))
 
@@ -106,7 +107,8 @@ import Testing
         let error = #expect(throws: NormaError.self) { try net.load(from: path) }
         #expect(error?.code == .data, "\(length) bytes")
       }
-      for text in ["[]", "{\"a\": 3}", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}",
+      for text in [
+        "[]", "{\"a\": 3}", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,8],\"data_offsets\":[0,4]}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,-4]}}",

@@ -6,7 +6,8 @@ import Testing
 
 /// Outputs against the definitions, written out in Double.
 @Suite(.serialized) struct LayerValueTests {
-  private func output(_ layers: [LayerSpec], _ x: [Float], input: [Int], batch: Int) throws -> [Float]
+  private func output(_ layers: [LayerSpec], _ x: [Float], input: [Int], batch: Int) throws
+    -> [Float]
   {
     try network(layers, input: input, batch: batch, training: nil).outputs(for: x)
   }
@@ -71,7 +72,8 @@ import Testing
     func check(_ layer: LayerSpec, _ f: (Double) -> Double) throws {
       let y = try output([layer], x, input: [x.count], batch: 1)
       for (got, value) in zip(y, wide) {
-        #expect(abs(Double(got) - f(value)) <= 4e-7 * abs(f(value)) + 1e-37, "\(layer.kind)(\(value))")
+        #expect(
+          abs(Double(got) - f(value)) <= 4e-7 * abs(f(value)) + 1e-37, "\(layer.kind)(\(value))")
       }
     }
     try check(.relu) { max($0, 0) }
