@@ -10,7 +10,9 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
 ]
+let cSettings: [CSetting] = [.treatAllWarnings(as: .error)]
 
 /// A Swift target with the project's settings; `scripts/check-layers` holds its imports to this list.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -30,18 +32,21 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
-    .target(name: "CNormaABI"),
+    .target(name: "CNormaABI", cSettings: cSettings),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .target(name: "CLuaShim", dependencies: ["CLua"]),
-    .target(name: "CKernels", linkerSettings: [.linkedLibrary(":libgomp.so.1")]),
+    .target(name: "CLuaShim", dependencies: ["CLua"], cSettings: cSettings),
+    .target(
+      name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary(":libgomp.so.1")]),
     module("NormaCore"),
     module("NormaGraph", ["NormaCore"]),
     module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels"]),
     module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
     module("NormaConformance", ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms"]),
-    module("NormaPlugins", ["NormaCore", "NormaNorms", "NormaConformance", "CNormaABI"]),
+    module(
+      "NormaPlugins",
+      ["NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI"]),
     module(
       "NormaNetwork",
       ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels", "COneDNN"]),
@@ -70,7 +75,9 @@ let package = Package(
     tests(
       "NormaNormsTests",
       ["NormaNorms", "NormaConformance", "NormaCompiler", "NormaGraph", "NormaCore", "NormaData"]),
-    tests("NormaPluginsTests", ["NormaPlugins", "NormaNorms", "NormaConformance", "NormaCore"]),
+    tests(
+      "NormaPluginsTests",
+      ["NormaPlugins", "NormaNorms", "NormaConformance", "NormaCore", "CNormaABI"]),
     tests("NormaNetworkTests", ["NormaNetwork", "NormaNorms", "NormaCompiler", "NormaCore"]),
     tests("NormaDataTests", ["NormaData", "NormaCore"]),
     tests("NormaLabTests", ["NormaLab", "NormaNorms", "NormaNetwork", "NormaData", "NormaCore"]),

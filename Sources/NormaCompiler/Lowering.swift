@@ -24,6 +24,15 @@ struct Lowering {
           return nil
         }
         return value.domain == .all ? product(factors(of: value)) : value
+      case .reduce(let reduction, let roles) where extents.count(roles) == 1:
+        // One element: exact, so that a norm of it is exactly zero.
+        switch reduction {
+        case .sum, .mean, .max, .min: return operands[0]
+        case .meanSquare: return operands[0].square()
+        case .norm: return operands[0].abs()
+        case .variance(let correction):
+          return correction == 0 ? .constant(0) : nil
+        }
       case .reduce(.sum, let roles), .reduce(.mean, let roles):
         guard operands[0].domain == .all else { return nil }
         let parts = factors(of: operands[0])

@@ -60,11 +60,12 @@ extension TilePlanner {
     _ target: TilePlan.Store.Target, _ array: SmallArray, _ domain: RoleSet, as roles: RoleSet,
     _ name: String
   ) throws(NormaError) {
-    guard roles.isSuperset(of: domain), array.place.worker == 0 else {
+    guard roles.isSuperset(of: domain) else {
       throw NormaError(.internal, "'\(name)' varies along (\(domain)), its target along (\(roles))")
     }
     var source = array
-    if roles != domain {
+    // A value of the only slice lies in the first worker's area.
+    if roles != domain || array.place.worker != 0 {
       source = memory.doubles(roles, worker: false)
       resultSteps.append(
         step(

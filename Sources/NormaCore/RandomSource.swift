@@ -29,7 +29,7 @@ public struct RandomSource: Sendable, RandomNumberGenerator {
   }
 
   /// The four words of block `counter`.
-  static func philox(
+  package static func philox(
     counter: UInt64, stream: UInt64, seed: UInt64
   ) -> (UInt32, UInt32, UInt32, UInt32) {
     var c = (

@@ -23,6 +23,7 @@ enum Simplification {
     case .sub:
       if b.constantValue == 0 { return a }
       if a.constantValue == 0 { return -b }
+      if a === b { return .constant(0) }
       if case .reduce(.meanSquare, let roles) = a.kind, case .map(.square) = b.kind,
         case .reduce(.mean, roles) = b.operands[0].kind,
         same(a.operands[0], b.operands[0].operands[0])

@@ -1,4 +1,4 @@
-public import NormaGraph
+import NormaGraph
 public import NormaCore
 
 /// A norm as a user names it: `"rms"`, or `norm.group { groups = 8 }`.

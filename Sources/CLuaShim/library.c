@@ -1,0 +1,201 @@
+// The standard library scripts get: what cannot reach files, bytecode or the interpreter's inside,
+// and with our own versions of what could hang or escape a limit.
+#include <string.h>
+
+#include "shim.h"
+
+#define REP_BYTES (1 << 20)
+
+// pcall with a handler called after the failure was unwound: the stock xpcall runs it inside the
+// count hook's error, where no hook can stop it.
+// Stack before the call: handler, function, arguments; after it: handler, results or the error.
+static int finish_xpcall(lua_State *state, int status, lua_KContext unused) {
+  (void)unused;
+  bool succeeded = status == LUA_OK || status == LUA_YIELD;
+  if (!succeeded) lua_call(state, 1, 1);
+  lua_pushboolean(state, succeeded);
+  lua_insert(state, 1);
+  if (succeeded) lua_remove(state, 2);
+  return lua_gettop(state);
+}
+
+static int safe_xpcall(lua_State *state) {
+  luaL_checktype(state, 2, LUA_TFUNCTION);
+  lua_pushvalue(state, 2);
+  lua_insert(state, 1);
+  lua_remove(state, 3);
+  int arguments = lua_gettop(state) - 2;
+  return finish_xpcall(
+    state, lua_pcallk(state, arguments, LUA_MULTRET, 0, 0, finish_xpcall), 0);
+}
+
+// A finalizer written in Lua would run where no limit reaches it.
+static int safe_setmetatable(lua_State *state) {
+  luaL_checktype(state, 1, LUA_TTABLE);
+  int type = lua_type(state, 2);
+  luaL_argexpected(state, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
+  if (type == LUA_TTABLE) {
+    lua_pushliteral(state, "__gc");
+    if (lua_rawget(state, 2) != LUA_TNIL) {
+      return luaL_error(state, "setmetatable: scripts have no __gc finalizers");
+    }
+    lua_pop(state, 1);
+  }
+  if (luaL_getmetafield(state, 1, "__metatable") != LUA_TNIL) {
+    return luaL_error(state, "cannot change a protected metatable");
+  }
+  lua_settop(state, 2);
+  lua_setmetatable(state, 1);
+  return 1;
+}
+
+// load(text [, name, mode, environment]): bytecode can crash the interpreter, so text only.
+static int safe_load(lua_State *state) {
+  size_t count;
+  luaL_checktype(state, 1, LUA_TSTRING);
+  const char *text = lua_tolstring(state, 1, &count);
+  bool environment = !lua_isnone(state, 4);
+  if (luaL_loadbufferx(state, text, count, "@(load)", "t") != LUA_OK) {
+    lua_pushnil(state);
+    lua_insert(state, -2);
+    return 2;
+  }
+  if (environment) {
+    lua_pushvalue(state, 4);
+    if (!lua_setupvalue(state, -2, 1)) lua_pop(state, 1);
+  }
+  return 1;
+}
+
+// The library's own function, run in this frame so that its messages name what the script called.
+static int stock(lua_State *state) {
+  return lua_tocfunction(state, lua_upvalueindex(1))(state);
+}
+
+static int safe_rep(lua_State *state) {
+  size_t length, gap;
+  luaL_checklstring(state, 1, &length);
+  lua_Integer times = luaL_checkinteger(state, 2);
+  luaL_optlstring(state, 3, "", &gap);
+  if (length + gap == 0) {
+    // The stock loop would still count to `times`, where no hook reaches it.
+    lua_pushliteral(state, "");
+    return 1;
+  }
+  if (times > 0 && (length > REP_BYTES || gap > REP_BYTES
+                    || times > (lua_Integer)(REP_BYTES / (length + gap)))) {
+    return luaL_error(state, "string.rep: the result would be longer than 1 MiB");
+  }
+  return stock(state);
+}
+
+// A faked length would keep these C loops going for years.
+static int safe_table_function(lua_State *state) {
+  int arguments = lua_gettop(state);
+  if (luaL_getmetafield(state, 1, "__len") != LUA_TNIL) {
+    return luaL_error(state, "table functions take no table with a '__len' of its own");
+  }
+  lua_pop(state, lua_gettop(state) - arguments);
+  return stock(state);
+}
+
+// Seeding from the clock would make runs differ.
+static int safe_randomseed(lua_State *state) {
+  luaL_checknumber(state, 1);
+  lua_pushvalue(state, lua_upvalueindex(1));
+  lua_insert(state, 1);
+  lua_call(state, lua_gettop(state) - 1, 0);
+  return 0;
+}
+
+// Calls receiver:NAME(others...) on the stack's top values.
+static void call_method(lua_State *state, int others) {
+  int receiver = lua_gettop(state) - others;
+  lua_getfield(state, receiver, lua_tostring(state, lua_upvalueindex(2)));
+  lua_insert(state, receiver);
+  lua_call(state, 1 + others, 1);
+}
+
+// math.NAME(x) is x:NAME() where x is a host object, so formulas read the same for numbers.
+static int open_math_function(lua_State *state) {
+  int count = lua_gettop(state);
+  int first = 0;
+  for (int i = 1; i <= count && !first; i++) {
+    if (nl_get_object(state, i, NULL)) first = i;
+  }
+  if (!first) return stock(state);
+  lua_pushvalue(state, first);
+  if (count == 1) {
+    call_method(state, 0);
+    return 1;
+  }
+  // max and min commute, so the object may receive the numbers on either side of it.
+  for (int i = 1; i <= count; i++) {
+    if (i == first) continue;
+    lua_pushvalue(state, i);
+    call_method(state, 1);
+  }
+  return 1;
+}
+
+// Replaces library[name] by `function` with the stock one as first upvalue and the name as second.
+static void wrap(lua_State *state, const char *library, const char *name, lua_CFunction function) {
+  lua_getglobal(state, library);
+  lua_getfield(state, -1, name);
+  lua_pushstring(state, name);
+  lua_pushcclosure(state, function, 2);
+  lua_setfield(state, -2, name);
+  lua_pop(state, 1);
+}
+
+static void remove_names(lua_State *state, const char *library, const char *const *names) {
+  lua_getglobal(state, library);
+  for (; *names; names++) {
+    lua_pushnil(state);
+    lua_setfield(state, -2, *names);
+  }
+  lua_pop(state, 1);
+}
+
+void nl_open_library(lua_State *state, uint64_t random_seed) {
+  static const luaL_Reg libraries[] = {
+    {LUA_GNAME, luaopen_base},          {LUA_TABLIBNAME, luaopen_table},
+    {LUA_STRLIBNAME, luaopen_string},   {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_UTF8LIBNAME, luaopen_utf8},    {LUA_COLIBNAME, luaopen_coroutine},
+    {NULL, NULL},
+  };
+  for (const luaL_Reg *library = libraries; library->func; library++) {
+    luaL_requiref(state, library->name, library->func, 1);
+    lua_pop(state, 1);
+  }
+  static const char *const base[] = {"dofile", "loadfile", "collectgarbage", "warn", "print", NULL};
+  static const char *const string[] = {"dump", NULL};
+  static const char *const table[] = {"move", NULL};
+  remove_names(state, LUA_GNAME, base);
+  remove_names(state, LUA_STRLIBNAME, string);
+  remove_names(state, LUA_TABLIBNAME, table);
+  lua_register(state, "xpcall", safe_xpcall);
+  lua_register(state, "setmetatable", safe_setmetatable);
+  lua_register(state, "load", safe_load);
+  wrap(state, LUA_STRLIBNAME, "rep", safe_rep);
+  static const char *const counted[] = {"insert", "remove", "concat", "unpack", "sort", NULL};
+  for (const char *const *name = counted; *name; name++) {
+    wrap(state, LUA_TABLIBNAME, *name, safe_table_function);
+  }
+  static const char *const open[] = {"sqrt", "exp", "log", "abs", "max", "min", NULL};
+  for (const char *const *name = open; *name; name++) {
+    wrap(state, LUA_MATHLIBNAME, *name, open_math_function);
+  }
+  lua_getglobal(state, LUA_MATHLIBNAME);
+  lua_getfield(state, -1, "randomseed");
+  lua_pushinteger(state, (lua_Integer)random_seed);
+  lua_call(state, 1, 0);
+  lua_pop(state, 1);
+  wrap(state, LUA_MATHLIBNAME, "randomseed", safe_randomseed);
+  // The metatable every string shares.
+  lua_pushliteral(state, "");
+  lua_getmetatable(state, -1);
+  lua_pushboolean(state, false);
+  lua_setfield(state, -2, "__metatable");
+  lua_pop(state, 2);
+}
