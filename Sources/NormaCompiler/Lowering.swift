@@ -8,7 +8,7 @@ struct Lowering {
 
   /// Rewrites the values of a graph together, so that what they share stays shared.
   func lowered(_ results: [(name: String, value: Expr)]) throws(NormaError) -> [Expr] {
-    try Graph(results).rewriting { _, node, operands in
+    let rewritten = try Graph(results).rewriting { _, node, operands in
       switch node.kind {
       case .stopGradient: return operands[0]
       case .map(.mul), .map(.div), .map(.neg):
@@ -47,6 +47,11 @@ struct Lowering {
         return p == 1 ? x.sum(roles) : x.pow(.constant(p)).sum(roles).pow(.constant(1 / p))
       default: return nil
       }
+    }
+    // A reduction of one element that was left out still decides the shape of a small result.
+    return zip(results, rewritten).map { result, value in
+      let extra = value.domain.subtracting(result.value.domain)
+      return TileNodes.isTensorResult(result.name) || extra.isEmpty ? value : value.sum(extra)
     }
   }
 
