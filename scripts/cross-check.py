@@ -19,7 +19,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-SHAPES = [(7,), (7, 5), (6, 4), (3, 5, 8), (4, 7, 6), (3, 4, 5, 8), (5, 12, 3, 7), (3, 2, 4, 5, 8), (2, 6, 3, 4, 5)]
+SHAPES = [(7,), (7, 5), (6, 4), (3, 5, 8), (4, 7, 6), (3, 4, 5, 8), (5, 12, 3, 7), (3, 2, 4, 5, 8)]
+SHAPES += [(2, 6, 3, 4, 5)]
 LIMIT, HARD_LIMIT, ZERO_LIMIT = 5e-7, 1e-6, 1e-6
 EPSILON = {"rms": 1e-6}
 
@@ -45,14 +46,13 @@ def torch_norm(name, x, axis, state, train, groups):
     eps = EPSILON.get(name, 1e-5)
     if name == "batch":
         y = F.batch_norm(flat, state["mean"], state["variance"], gamma, beta, train, 0.1, eps)
+    elif flat.shape[2] == 1 and (name == "instance" or name == "group" and flat.shape[1] == groups):
+        # PyTorch refuses statistics over one value; Norma decides that the deviation is 0.
+        y = (flat * 0) * gamma[None, :, None] + beta[None, :, None]
     elif name == "group":
         y = F.group_norm(flat, groups, gamma, beta, eps)
     elif name == "instance":
-        if flat.shape[2] == 1:
-            # PyTorch refuses one value per channel; Norma decides that its deviation is 0.
-            y = (flat * 0) * gamma[None, :, None] + beta[None, :, None]
-        else:
-            y = F.instance_norm(flat, weight=gamma, bias=beta, eps=eps)
+        y = F.instance_norm(flat, weight=gamma, bias=beta, eps=eps)
     else:
         last = flat.movedim(1, 2)
         size = [last.shape[2]]
@@ -218,7 +218,9 @@ def ordinary(norma, tally, rng):
                             if key not in ("y", "grad_input") and value.shape != size:
                                 raise SystemExit(f"{case}: {key} has shape {value.shape}, expected {size}")
                     tally.add("tiles, torch float64", case, flat, exact, LIMIT)
-                    tally.add("tiles, torch float32", case, flat, single, LIMIT)
+                    # Where few values share a statistic, PyTorch's float32 is off itself.
+                    own = max(error(single[k], exact[k])[0] for k in exact)
+                    tally.add("tiles, torch float32", case, flat, single, LIMIT + own)
                     shaped = {k: v.reshape(size) if k in ("gamma", "beta", "mean", "variance") else v for k, v in arrays.items()}
                     found = norma.apply(name, shaped, axis, train, groups, "--executor", "reference")
                     flat = {k: v if k in ("y", "grad_input") else v.reshape(-1) for k, v in found.items()}

@@ -32,10 +32,10 @@ struct DoctorCommand: ParsableCommand {
       lines.append(StyledText(label, .dim) + StyledText(value, missing ? .yellow : .plain))
     }
     add("norma", machine.norma)
-    add("swift", machine.swift ?? "not found: needed only to build Norma", missing: machine.swift == nil)
-    for library in machine.libraries {
-      add(library.name, "\(library.version)  \(library.path ?? "")")
-    }
+    add(
+      "swift", machine.swift ?? "not found: needed only to build Norma",
+      missing: machine.swift == nil)
+    for library in machine.libraries { add(library.name, library.version) }
     add("processor", "\(machine.processor), \(machine.level), \(machine.cores) cores")
     add("plugin path", machine.pluginPath ?? "not set: NORMA_PLUGIN_PATH")
     lines += ["", StyledText("data sets", .bold)]

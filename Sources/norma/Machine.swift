@@ -1,11 +1,11 @@
 import Foundation
+import NormaPlugins
 
 /// What Norma runs on.
 struct Machine: Encodable {
   struct Library: Encodable {
     let name: String
     let version: String
-    let path: String?
   }
 
   let norma = Norma.version
@@ -20,10 +20,7 @@ struct Machine: Encodable {
 
   init() {
     swift = Self.swiftVersion()
-    libraries = [
-      Library(name: "lua", version: Self.luaVersion, path: Self.loadedPath(of: "liblua")),
-      Library(name: "onednn", version: Self.oneDNNVersion, path: Self.loadedPath(of: "libdnnl")),
-    ]
+    libraries = [Self.lua, Self.oneDNN]
     let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     func field(_ name: String) -> String? {
       let line = information.split(separator: "\n").first { $0.hasPrefix(name) }
@@ -32,7 +29,7 @@ struct Machine: Encodable {
     processor = field("model name") ?? "unknown processor"
     level = Self.level(flags: Set((field("flags") ?? "").split(separator: " ").map(String.init)))
     cores = ProcessInfo.processInfo.activeProcessorCount
-    let path = ProcessInfo.processInfo.environment["NORMA_PLUGIN_PATH"]
+    let path = ProcessInfo.processInfo.environment[PluginLoader.searchPathVariable]
     pluginPath = path.flatMap { $0.isEmpty ? nil : $0 }
   }
 
@@ -68,31 +65,23 @@ struct Machine: Encodable {
     }
   }
 
-  private static var luaVersion: String {
-    guard let symbol = dlsym(nil, "lua_ident") else { return "unknown" }
-    let text = String(cString: symbol.assumingMemoryBound(to: CChar.self))
-    // "$LuaVersion: Lua 5.4.6  Copyright ..."
-    let words = text.split(separator: " ")
-    return words.firstIndex(of: "Lua").flatMap { index in
-      index + 1 < words.count ? String(words[index + 1]) : nil
-    } ?? "unknown"
+  private static var lua: Library {
+    var version: String?
+    let symbol = dlsym(nil, "lua_ident")
+    if let symbol {
+      // "$LuaVersion: Lua 5.4.6  Copyright ..."
+      let words = String(cString: symbol.assumingMemoryBound(to: CChar.self)).split(separator: " ")
+      version = words.drop { $0 != "Lua" }.dropFirst().first.map(String.init)
+    }
+    return Library(name: "lua", version: version ?? "unknown")
   }
 
-  private static var oneDNNVersion: String {
-    /// The beginning of `dnnl_version_t`.
+  private static var oneDNN: Library {
+    /// Returns the beginning of `dnnl_version_t`: three numbers.
     typealias Version = @convention(c) () -> UnsafePointer<CInt>?
-    guard let symbol = dlsym(nil, "dnnl_version"),
-      let numbers = unsafeBitCast(symbol, to: Version.self)()
-    else { return "unknown" }
-    return "\(numbers[0]).\(numbers[1]).\(numbers[2])"
-  }
-
-  /// The file that a loaded library came from.
-  private static func loadedPath(of name: String) -> String? {
-    let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
-    return maps.split(separator: "\n").lazy
-      .compactMap { $0.split(separator: " ").last }
-      .first { $0.hasPrefix("/") && $0.contains("/\(name)") }
-      .map(String.init)
+    let symbol = dlsym(nil, "dnnl_version")
+    let numbers = symbol.flatMap { unsafeBitCast($0, to: Version.self)() }
+    let version = numbers.map { "\($0[0]).\($0[1]).\($0[2])" }
+    return Library(name: "onednn", version: version ?? "unknown")
   }
 }
