@@ -42,7 +42,11 @@ struct TileNodes {
 
   /// Whether a node reduces a full-size value.
   func isTileReduction(_ index: Int) -> Bool {
-    if case .reduce = graph.nodes[index].kind { isFull(graph.nodes[index].operands[0]) } else { false }
+    if case .reduce = graph.nodes[index].kind {
+      isFull(graph.nodes[index].operands[0])
+    } else {
+      false
+    }
   }
 
   /// A domain with roles of one element counted as present, where that decides nothing.
