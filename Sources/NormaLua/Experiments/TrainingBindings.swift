@@ -1,4 +1,4 @@
-public import NormaCore
+import NormaCore
 public import NormaNetwork
 
 extension OptimizerSpec: HostNamed {

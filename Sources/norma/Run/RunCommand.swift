@@ -102,9 +102,8 @@ struct RunCommand: ParsableCommand {
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
     let laboratory = Lab(registry: try RegistryOptions().registry(), options: lab)
-    let session = try ScriptSession(
-      registry: laboratory.registry, options: options,
-      extensions: [{ session throws(NormaError) in try session.registerExperiments(lab: laboratory) }])
+    let session = try ScriptSession(registry: laboratory.registry, options: options)
+    try session.registerExperiments(lab: laboratory)
     running.session = session
     try session.load(scripts: script)
     try session.run(file: file)

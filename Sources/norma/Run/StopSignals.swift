@@ -5,19 +5,21 @@ import NormaLua
 import Synchronization
 
 /// SIGINT and SIGTERM: the first asks for a clean stop, the second ends the process at once.
-final class StopSignals: Sendable {
+///
+/// SAFETY: `sources` is written by `init` alone; all else is atomic.
+final class StopSignals: @unchecked Sendable {
   /// Stops scripts; the lab asks it at every step.
   let interrupter = Interrupter()
   private let first = Atomic<Int32>(0)
-  private let sources = Mutex<[any DispatchSourceSignal]>([])
+  private var sources: [any DispatchSourceSignal] = []
 
   init() {
     for number in [SIGINT, SIGTERM] {
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      sources.append(source)
       source.setEventHandler { [self] in received(number) }
       source.resume()
-      sources.withLock { $0.append(source) }
     }
   }
 
