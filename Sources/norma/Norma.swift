@@ -18,7 +18,10 @@ struct Norma: ParsableCommand {
         norma apply rms --input x.npy --out out
       """,
     version: "norma \(version)",
-    subcommands: [ApplyCommand.self, NormsCommand.self, PluginsCommand.self, DoctorCommand.self])
+    subcommands: [
+      RunCommand.self, EvaluateCommand.self, ApplyCommand.self, NormsCommand.self,
+      PluginsCommand.self, DoctorCommand.self,
+    ])
 
   /// Runs what the arguments ask for; every failure is rendered in one place.
   static func main() {

@@ -1,0 +1,30 @@
+public import NormaNorms
+
+/// How a lab runs its experiments: what the command line says, not the script.
+public struct LabOptions {
+  /// Settings changed from outside.
+  public var overrides: [SettingOverride] = []
+  /// At most this many steps a cell; nil for as many as the experiment says.
+  public var steps: Int?
+  /// Where results go; nil for a new folder below `runs`.
+  public var out: String?
+  /// Whether anything is written.
+  public var writes = true
+  /// How many threads work; results do not depend on it.
+  public var threads = 1
+  /// Which executor runs the norms.
+  public var executor = ExecutorChoice.auto
+  /// Only says what would be done, after three timed steps.
+  public var isDryRun = false
+  /// Norma's version, for run folders.
+  public var version = ""
+  /// Whether to stop; asked at every step.
+  public var isInterrupted: () -> Bool = { false }
+  /// The scripts that are running.
+  public var sources: () -> [ScriptText] = { [] }
+  /// Is told what happens.
+  public var observer: (RunEvent) -> Void = { _ in }
+
+  /// The defaults: one thread, results below `runs`, nobody listening.
+  public init() {}
+}

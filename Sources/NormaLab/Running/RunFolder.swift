@@ -1,0 +1,140 @@
+import Foundation
+import NormaCore
+
+/// A script as it was run, for the snapshot in a run folder.
+public struct ScriptText: Sendable, Hashable {
+  /// The path relative to the main script's folder.
+  public let name: String
+  /// Its text.
+  public let text: String
+
+  /// Makes a source.
+  public init(_ name: String, _ text: String) {
+    self.name = name
+    self.text = text
+  }
+
+  /// A hash of names and texts: the same for the same scripts. FNV-1a, 64 bits.
+  static func hash(_ sources: [ScriptText]) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for source in sources {
+      for byte in Array(source.name.utf8) + [0] + Array(source.text.utf8) + [0] {
+        hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+      }
+    }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// The folder one run is kept in: plain files that can be copied and read by anything.
+final class RunFolder {
+  let path: String
+  private let events: Int32
+  private var pending: [UInt8] = []
+  private var flushed = ContinuousClock.now
+
+  /// Makes the folder, and proves before any training that it can be written.
+  init(
+    _ path: String, configuration: JSONValue, sources: [ScriptText]
+  ) throws(NormaError) {
+    self.path = path
+    try Folder.make(path)
+    try Folder.write(configuration.indented(depth: 3), to: path + "/run.json")
+    for source in sources {
+      // A name that leads elsewhere would write elsewhere.
+      let name = source.name.split(separator: "/").filter { $0 != ".." && $0 != "." }
+        .joined(separator: "/")
+      let file = path + "/lua/" + name
+      try Folder.make((file as NSString).deletingLastPathComponent)
+      try Folder.write(source.text, to: file)
+    }
+    let log = path + "/events.jsonl"
+    events = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard events >= 0 else { throw Folder.failure(log) }
+  }
+
+  deinit {
+    flush()
+    close(events)
+  }
+
+  /// Appends an event; steps are kept back for up to half a second, all else is written at once.
+  func append(_ event: RunEvent) {
+    guard event.isRecorded else { return }
+    pending += Array((event.json.line + "\n").utf8)
+    if case .step = event, flushed.duration(to: .now) < .milliseconds(500) { return }
+    flush()
+  }
+
+  /// A full disk must not end a run whose weights may still be wanted, so errors are left aside here.
+  func flush() {
+    var rest = pending[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(events, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { break }
+      rest = rest.dropFirst(count)
+    }
+    pending.removeAll(keepingCapacity: true)
+    flushed = .now
+  }
+}
+
+/// Folders and whole files, with errors that name the path.
+enum Folder {
+  static func failure(_ path: String) -> NormaError {
+    NormaError(
+      .io, "cannot write '\(path)': \(String(cString: strerror(errno)))",
+      help: "choose another folder with --out, or make this one writable")
+  }
+
+  static func make(_ path: String) throws(NormaError) {
+    var done = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      done += done.isEmpty || done.hasSuffix("/") ? part : "/" + part
+      if mkdir(done, 0o755) != 0, errno != EEXIST, errno != EISDIR {
+        var status = stat()
+        let reason = errno
+        guard stat(done, &status) == 0 else {
+          errno = reason
+          throw failure(path)
+        }
+      }
+    }
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      errno = ENOTDIR
+      throw failure(path)
+    }
+  }
+
+  /// Writes beside, syncs, renames: the file is never half written.
+  static func write(_ text: String, to path: String) throws(NormaError) {
+    let temporary = "\(path).\(getpid()).partial"
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw failure(path) }
+    var bytes = Array(text.utf8)[...]
+    var isWhole = true
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        isWhole = false
+        break
+      }
+      bytes = bytes.dropFirst(count)
+    }
+    isWhole = isWhole && fsync(file) == 0
+    let reason = errno
+    close(file)
+    guard isWhole, rename(temporary, path) == 0 else {
+      if !isWhole { errno = reason }
+      let error = failure(path)
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

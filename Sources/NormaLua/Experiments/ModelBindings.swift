@@ -1,0 +1,176 @@
+import Foundation
+import NormaCore
+import NormaData
+import NormaLab
+import NormaNetwork
+import NormaNorms
+
+/// A model a script declared.
+final class ModelObject: HostObject {
+  static let luaName = "model"
+  let builder: ModelBuilder
+
+  init(_ builder: ModelBuilder) {
+    self.builder = builder
+  }
+}
+
+/// A model with weights.
+final class NetworkObject: HostObject {
+  static let luaName = "network"
+  let network: Network
+  let standardization: String?
+
+  init(_ network: Network, standardization: String?) {
+    self.network = network
+    self.standardization = standardization
+  }
+}
+
+extension Interpreter {
+  func defineModels(_ bindings: ExperimentBindings) throws(NormaError) {
+    try register(bindings.modelType())
+    try register(bindings.networkType())
+    try define("model") { call throws(NormaError) in
+      try call.asScript { () throws(NormaError) in
+        let name: String = try call.value(0, "name")
+        guard call.count > 1 else { return [.object(try bindings.model(name))] }
+        let table: TableRef = try call.value(1, "the model")
+        let model = ModelObject(try bindings.declare(name, table, call))
+        bindings.models[name] = model
+        return [.object(model)]
+      }
+    }
+  }
+}
+
+extension ExperimentBindings {
+  private static let fields = ["input", "norm", "options", "build"]
+
+  /// The model of that name.
+  func model(_ name: String) throws(NormaError) -> ModelObject {
+    if let model = models[name] { return model }
+    throw NormaError(
+      .script, "no model named '\(name)'\(Suggestion.phrase(for: name, among: models.keys))",
+      help: models.isEmpty
+        ? "declare it first: model(\"\(name)\", { input = {...}, ... })"
+        : "declared so far: \(models.keys.sorted().joined(separator: ", "))")
+  }
+
+  fileprivate func declare(
+    _ name: String, _ table: TableRef, _ call: CallContext
+  ) throws(NormaError) -> ModelBuilder {
+    let owner = "model '\(name)'"
+    let reader = try TableReader(table, owner: owner)
+    try reader.rejectUnknown(known: Self.fields)
+    let input = try self.input(reader)
+    let place = call.place
+    var norm: NormSpec?
+    if reader.has("norm") {
+      norm = try session.normSpec(reader["norm"], owner: owner)
+    }
+    guard let build = try reader.optional("build", as: FunctionRef.self) else {
+      guard !reader.has("options") else {
+        throw reader.error("'options' need a function: build = function(o) ... end")
+      }
+      guard let input else { throw tokens(owner) }
+      let layers = try reader.layers(reader.items)
+      guard !layers.isEmpty else { throw reader.error("it has no layers") }
+      return ModelBuilder(
+        ModelSpec(name, input: input, norm: norm, layers: layers, place: place))
+    }
+    guard reader.items.isEmpty else {
+      throw reader.error("it has both layers and a build function", help: "keep one of them")
+    }
+    let options = try options(try reader.nested("options"))
+    let interpreter = call.interpreter
+    return ModelBuilder(name, options: options) { values throws(NormaError) in
+      guard let input else { throw tokens(owner).at(place) }
+      let argument = try interpreter.table(fields: values.mapValues(\.lua))
+      let built = try build(argument).first ?? .nil
+      let layers = try reader.layers([built])
+      return ModelSpec(name, input: input, norm: norm, layers: layers, place: place)
+    }
+  }
+
+  /// The shape of a sample; nil for tokens, which no layer takes yet.
+  private func input(_ reader: TableReader) throws(NormaError) -> [Int]? {
+    guard let shape = try reader.optional("input", as: [Int].self) else {
+      throw reader.error(
+        "'input' is missing: give the shape of one sample", help: "input = { 28, 28, 1 }")
+    }
+    if shape.isEmpty, try reader.nested("input").has("tokens") { return nil }
+    guard !shape.isEmpty, shape.allSatisfy({ $0 >= 1 }) else {
+      throw reader.error(
+        "'input' must be a list of sizes >= 1", help: "input = { 28, 28, 1 }")
+    }
+    return shape
+  }
+
+  private func options(_ reader: TableReader) throws(NormaError) -> [String: OptionValue] {
+    var options: [String: OptionValue] = [:]
+    for name in reader.names {
+      guard let value = OptionValue(lua: reader[name]) else {
+        throw reader.error("the option '\(name)' must be a number, a boolean or a word")
+      }
+      options[name] = value
+    }
+    return options
+  }
+
+  fileprivate func modelType() -> HostType<ModelObject> {
+    let type = HostType<ModelObject>()
+    type.property("name") { .string($0.builder.name) }
+    type.describe { [lab] model throws(NormaError) in
+      try model.builder.build().structure(lab.registry).joined(separator: "\n")
+    }
+    type.method("load") { [lab] model, call throws(NormaError) in
+      try call.asScript { () throws(NormaError) in
+        let given: String = try call.value(0, "path")
+        var path = given
+        if !given.hasPrefix("/"), let folder = call.interpreter.scriptFolder {
+          let beside = folder + "/" + given
+          if FileManager.default.fileExists(atPath: beside) { path = beside }
+        }
+        let network = try Network(
+          try model.builder.build(), registry: lab.registry, batch: 128, training: nil,
+          executor: lab.options.executor, threads: lab.options.threads)
+        try network.load(from: path)
+        let file = try SafeTensors(contentsOf: path)
+        return [
+          .object(
+            NetworkObject(network, standardization: file.metadata[CheckpointKey.dataset]))
+        ]
+      }
+    }
+    return type
+  }
+
+  fileprivate func networkType() -> HostType<NetworkObject> {
+    let type = HostType<NetworkObject>()
+    type.property("parameters") { .int($0.network.parameterCount) }
+    type.describe { "network '\($0.network.spec.name)', \($0.network.parameterCount) parameters" }
+    type.method("evaluate") { [lab] object, call throws(NormaError) in
+      try call.asScript { () throws(NormaError) in
+        let data: DataObject = try call.value(0, "data")
+        let part = try lab.catalog.test(
+          data.spec, standardization: SavedStatistics.read(object.standardization))
+        let result = try object.network.evaluate(
+          on: part, isInterrupted: lab.options.isInterrupted)
+        return [
+          try call.interpreter.table(fields: [
+            "accuracy": .number(result.accuracy), "loss": .number(result.loss),
+            "count": .int(result.count),
+          ])
+        ]
+      }
+    }
+    return type
+  }
+}
+
+private func tokens(_ owner: String) -> NormaError {
+  NormaError(
+    .script, "\(owner): there are no layers that take tokens",
+    help: "give the shape of numeric samples, such as input = { 28, 28, 1 }")
+}

@@ -1,0 +1,136 @@
+import NormaCore
+import NormaLab
+import NormaNetwork
+import NormaNorms
+
+/// What an experiment found, in a script.
+final class ResultObject: HostObject {
+  static let luaName = "result"
+  let result: ExperimentResult
+
+  init(_ result: ExperimentResult) {
+    self.result = result
+  }
+}
+
+/// One cell of a result, in a script.
+final class CellObject: HostObject {
+  static let luaName = "cell"
+  let cell: CellResult
+  let folder: String?
+
+  init(_ cell: CellResult, folder: String?) {
+    self.cell = cell
+    self.folder = folder
+  }
+}
+
+/// The best cell of a dry run: there is none, yet the script shall go on.
+final class PlannedCellObject: HostObject {
+  static let luaName = "planned cell"
+
+  static func type() -> HostType<PlannedCellObject> {
+    let type = HostType<PlannedCellObject>()
+    type.method("save") { _, _ in [] }
+    type.index { _, name, _ in Measure(rawValue: name).map { _ in .number(.nan) } }
+    type.describe { _ in "dry run: nothing was measured" }
+    return type
+  }
+}
+
+extension Interpreter {
+  func defineResults() throws(NormaError) {
+    try register(ResultObject.type())
+    try register(CellObject.type())
+    try register(PlannedCellObject.type())
+  }
+}
+
+extension ResultObject {
+  static func type() -> HostType<ResultObject> {
+    let type = HostType<ResultObject>()
+    type.property("folder") { $0.result.folder.map { .string($0) } ?? .nil }
+    type.describe { $0.result.summary.text.trimmedEnd }
+    type.method("table") { object, call throws(NormaError) in
+      try call.asScript { () throws(NormaError) in
+        let reader = try TableReader(try call.optional(0, "options"), owner: "result:table")
+        try reader.rejectUnknown(known: ["rows", "columns", "value", "over"])
+        let rows =
+          try reader.list("rows") ?? object.result.axisNames.filter { $0 != "seed" }
+        let measures = try (try reader.list("value") ?? ["accuracy"]).map {
+          name throws(NormaError) in
+          try Measure.named(name, owner: "result:table")
+        }
+        let table = try object.result.table(
+          rows: rows, columns: try reader.optional("columns"), measures: measures,
+          over: try reader.list("over"))
+        return [.string(table.text.trimmedEnd)]
+      }
+    }
+    type.method("best") { object, call throws(NormaError) in
+      try call.asScript { () throws(NormaError) in
+        let reader = try TableReader(try call.optional(0, "options"), owner: "result:best")
+        try reader.rejectUnknown(known: ["by", "at"])
+        let measure = try Measure.named(
+          try reader.value("by", default: "accuracy"), owner: "result:best")
+        let at = try reader.nested("at")
+        var settings: [String: String] = [:]
+        for name in at.names { settings[name] = at[name].settingLabel }
+        if object.result.isDryRun { return [.object(PlannedCellObject())] }
+        let cell = try object.result.best(by: measure, at: settings)
+        return [.object(CellObject(cell, folder: object.result.folder))]
+      }
+    }
+    return type
+  }
+}
+
+extension CellObject {
+  static func type() -> HostType<CellObject> {
+    let type = HostType<CellObject>()
+    type.index { object, name, _ in
+      if let measure = Measure(rawValue: name) {
+        return object.cell[measure].map { .number($0) } ?? .nil
+      }
+      return object.cell.cell.value(name).map { .string($0.label) }
+    }
+    type.describe { object in
+      let cell = object.cell
+      let measured = [Measure.accuracy, .loss].compactMap { measure in
+        cell[measure].map { "\(measure.rawValue)=\($0)" }
+      }
+      return ([cell.cell.label] + measured).filter { !$0.isEmpty }.joined(separator: " ")
+    }
+    type.method("save") { object, call throws(NormaError) in
+      let name: String = try call.value(0, "path")
+      guard let folder = object.folder else { return [] }
+      return [.string(try object.cell.save(as: name, in: folder))]
+    }
+    return type
+  }
+}
+
+extension LuaValue {
+  fileprivate var settingLabel: String {
+    switch self {
+    case .object(let box as Boxed<NormSpec>): box.value.label
+    case .string(let text): text
+    case .bool(let flag): "\(flag)"
+    default: Double.from(lua: self).map { SettingValue.plain(.number($0)).label } ?? quoted
+    }
+  }
+}
+
+extension String {
+  fileprivate var trimmedEnd: String {
+    hasSuffix("\n") ? String(dropLast()) : self
+  }
+}
+
+extension TableReader {
+  /// A field that is a word or a list of words.
+  fileprivate func list(_ name: String) throws(NormaError) -> [String]? {
+    if case .string(let word) = self[name] { return [word] }
+    return try optional(name)
+  }
+}

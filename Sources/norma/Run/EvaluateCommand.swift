@@ -1,0 +1,100 @@
+import ArgumentParser
+import Foundation
+import NormaCore
+import NormaData
+import NormaLab
+import NormaLua
+import NormaNetwork
+import NormaNorms
+import NormaTerminal
+
+/// `norma evaluate`: saved weights on a data set.
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Measure saved weights on the test part of a data set.",
+    discussion: """
+      The file says which model it was saved from; --script loads the norms it needs. Samples are \
+      standardised by the statistics that were saved with the weights.
+
+      Examples:
+        norma evaluate runs/rms/final.safetensors --data fashion-mnist
+        norma evaluate best.safetensors --data ./digits --script norms.lua --json
+      """)
+
+  @Argument(help: "The weights: a .safetensors file of a run.")
+  var weights: String
+
+  @Option(help: "The data set: a name, or a folder of IDX or .npy files.")
+  var data: String
+
+  @Option(help: "How many test samples to use. (default: all)")
+  var test: Int?
+
+  @Option(help: "A script to run first, such as one that defines norms; repeatable.")
+  var script: [String] = []
+
+  @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
+  var threads: Int?
+
+  @Option(help: "What runs the norms: auto, tiles or reference.")
+  var executor: ExecutorChoice = .auto
+
+  @OptionGroup var output: OutputOptions
+
+  mutating func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
+    }
+  }
+
+  func run() throws {
+    let signals = StopSignals()
+    do throws(NormaError) {
+      try measure(signals)
+    } catch {
+      throw signals.isRequested ? signals.error(error) : error
+    }
+  }
+
+  private func measure(_ signals: StopSignals) throws(NormaError) {
+    let registry = try RegistryOptions().registry()
+    var options = Interpreter.Options()
+    options.interrupter = signals.interrupter
+    options.print = { TextStream.error.write($0 + "\n") }
+    // Norms of scripts are traced in their session, which therefore outlives the network.
+    let session = try ScriptSession(registry: registry, options: options)
+    try session.load(scripts: script)
+    defer { withExtendedLifetime(session) {} }
+
+    let file = try SafeTensors(contentsOf: weights)
+    let model = try ModelSpec(savedIn: weights)
+    let network = try Network(
+      model, registry: registry, batch: 128, training: nil, executor: executor,
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+    try network.load(from: weights)
+    let part = try DataCatalog().test(
+      DataSpec(data, test: test),
+      standardization: SavedStatistics.read(file.metadata[CheckpointKey.dataset]))
+    let result = try network.evaluate(on: part, isInterrupted: { signals.isRequested })
+    if output.json {
+      try output.write(
+        json: Report(
+          weights: weights, model: model.name, data: data, samples: result.count,
+          accuracy: result.accuracy, loss: result.loss))
+    } else {
+      try output.write(
+        text: "model \(model.name) on \(data): accuracy \(NumberText.number(result.accuracy))"
+          + "  loss \(NumberText.number(result.loss))  (\(result.count) samples)\n")
+    }
+  }
+
+  private struct Report: Encodable {
+    let weights: String
+    let model: String
+    let data: String
+    let samples: Int
+    let accuracy: Double
+    let loss: Double
+  }
+}

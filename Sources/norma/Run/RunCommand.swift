@@ -1,0 +1,119 @@
+import ArgumentParser
+import Foundation
+import NormaCore
+import NormaLab
+import NormaLua
+import NormaNorms
+import NormaTerminal
+
+/// `norma run`: a script's experiments, with progress on stderr and the script's prints on stdout.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a Lua script: train what its experiments describe and print what it prints.",
+    discussion: """
+      Standard output gets what the script prints; progress and warnings go to standard error. Each \
+      run is kept in a folder of plain files: run.json, events.jsonl, final.safetensors and lua/, \
+      the scripts as they were. A sweep's folder holds one numbered folder a cell and sweep.json.
+
+      --set changes a setting of every experiment, also a swept one: norm, batch, seed, rate, \
+      epochs, steps, train, validate, test, or an option of the model.
+
+      Examples:
+        norma run scripts/experiments/first.lua
+        norma run sweep.lua --set norm=rms --set seed=3 --out runs/rms
+        norma run sweep.lua --dry-run
+        norma run sweep.lua --steps 10 --quiet
+      """)
+
+  @Argument(help: "The script.")
+  var file: String
+
+  @Option(help: "A script to run first, such as one that defines norms; repeatable.")
+  var script: [String] = []
+
+  @Option(help: "Change a setting: key=value, such as norm=rms or batch=8; repeatable.")
+  var set: [String] = []
+
+  @Option(help: "Train each cell for at most this many steps.")
+  var steps: Int?
+
+  @Option(help: "The folder for results; by default a new one below runs.")
+  var out: String?
+
+  @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
+  var threads: Int?
+
+  @Option(help: "What runs the norms: auto, tiles or reference.")
+  var executor: ExecutorChoice = .auto
+
+  @Flag(help: "Only say what would be done: cells, memory, files, time from three steps.")
+  var dryRun = false
+
+  @Flag(help: "Write events to standard output, one JSON object a line; prints go to stderr.")
+  var json = false
+
+  @Flag(help: "Show no progress.")
+  var quiet = false
+
+  @Option(help: "Colour the text: auto, always or never.")
+  var color: ColorChoice = .auto
+
+  mutating func validate() throws {
+    if let steps, steps < 1 {
+      throw NormaError(.usage, "--steps must be 1 or more, got \(steps)")
+    }
+    if let threads, !(1...1024).contains(threads) {
+      throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
+    }
+  }
+
+  func run() throws {
+    let signals = StopSignals()
+    let display = RunDisplay(isQuiet: quiet, color: color, isJSON: json)
+    do throws(NormaError) {
+      try run(signals, display)
+    } catch {
+      display.end()
+      // The script may have made something else of the stop: what was asked for is what counts.
+      guard signals.isRequested else { throw error }
+      throw signals.error(error)
+    }
+    display.end()
+    if signals.isRequested { throw signals.error(nil) }
+  }
+
+  private func run(_ signals: StopSignals, _ display: RunDisplay) throws(NormaError) {
+    var lab = LabOptions()
+    for text in set { lab.overrides.append(try SettingOverride(parsing: text)) }
+    lab.steps = steps
+    lab.out = out
+    lab.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    lab.executor = executor
+    lab.isDryRun = dryRun
+    lab.version = Norma.version
+    lab.isInterrupted = { signals.isRequested }
+    lab.observer = { display.show($0) }
+    let running = RunningScripts()
+    lab.sources = { running.texts }
+
+    var options = Interpreter.Options()
+    options.interrupter = signals.interrupter
+    let isSilent = dryRun
+    options.print = { if !isSilent { display.print($0) } }
+    let laboratory = Lab(registry: try RegistryOptions().registry(), options: lab)
+    let session = try ScriptSession(registry: laboratory.registry, options: options)
+    try session.registerExperiments(lab: laboratory)
+    running.session = session
+    try session.load(scripts: script)
+    try session.run(file: file)
+  }
+}
+
+/// The scripts of a session, for the lab that is made before it.
+private final class RunningScripts {
+  weak var session: ScriptSession?
+  var texts: [ScriptText] {
+    session?.sources.map { ScriptText($0.name, $0.text) } ?? []
+  }
+}
