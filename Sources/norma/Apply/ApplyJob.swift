@@ -1,0 +1,245 @@
+import NormaCompiler
+import NormaCore
+import NormaData
+import NormaNorms
+
+/// A norm and checked arrays to run it on.
+struct ApplyJob {
+  /// What a run produced.
+  struct Results {
+    let executor: String
+    let arrays: [ResultArray]
+  }
+
+  let layer: NormLayer
+  let layout: TensorLayout
+  let mode: Mode
+  private let inputPath: String
+  private let x: NPYArray
+  private let outputGradient: NPYArray?
+  private let parameters: [Numbers]
+  private let buffers: [Numbers]
+
+  /// Reads the files and checks them against the norm.
+  ///
+  /// - Throws: `input_missing`, `data` or `usage`, naming the file or option, the value and the
+  ///   remedy.
+  init(
+    spec: NormSpec, registry: NormRegistry, input: String, grad: String?,
+    parameters: [(name: String, value: String)], buffers: [(name: String, value: String)],
+    axis: [Int], mode: Mode
+  ) throws(NormaError) {
+    // The norm's name and settings are checked before files that may be large are read.
+    let schema = try registry.entry(spec.name).schema
+    _ = try schema.resolve(spec.hyper, preset: spec.preset)
+    guard schema.inputs.isEmpty else {
+      let names = schema.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
+      throw NormaError(
+        .usage, "norm.\(schema.name) takes further inputs (\(names)), which apply does not",
+        help: "use it in a network: norma run")
+    }
+    let x = try Self.read(input)
+    guard (1...8).contains(x.shape.count) else {
+      throw NormaError(
+        .data, "'\(input)' has rank \(x.shape.count), expected 1 to 8",
+        help: "reshape it in Python: array.reshape(1, -1)")
+    }
+    let layout: TensorLayout
+    do throws(NormaError) {
+      layout = try TensorLayout(shape: x.shape, axis: axis)
+    } catch {
+      throw error.prefixed("'\(input)'")
+    }
+    let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
+    if let grad {
+      let array = try Self.read(grad)
+      guard array.shape == x.shape else {
+        throw NormaError(
+          .data, "'\(grad)' has shape \(array.shape), but '\(input)' has shape \(x.shape)",
+          help: "the gradient has the shape of the input")
+      }
+      outputGradient = array
+    } else {
+      outputGradient = nil
+    }
+    self.parameters = try Self.values(
+      of: layer.parameters, declared: schema.parameters, from: parameters, kind: "parameter",
+      norm: schema.name)
+    self.buffers = try Self.values(
+      of: layer.buffers, declared: schema.buffers, from: buffers, kind: "buffer",
+      norm: schema.name)
+    self.layer = layer
+    self.layout = layout
+    self.mode = mode
+    self.inputPath = input
+    self.x = x
+  }
+
+  private static func read(_ path: String) throws(NormaError) -> NPYArray {
+    do throws(NormaError) {
+      return try NPY.readFloating(path)
+    } catch {
+      var error = error
+      error.help = error.help ?? "give the path of a file that numpy.save wrote"
+      throw error
+    }
+  }
+
+  /// The values of each tensor: its file's, else its initial value.
+  private static func values(
+    of tensors: [StateTensor], declared: [StateSpec],
+    from files: [(name: String, value: String)], kind: String, norm: String
+  ) throws(NormaError) -> [Numbers] {
+    let names = tensors.map(\.spec.name)
+    for (name, _) in files where !names.contains(name) {
+      if let spec = declared.first(where: { $0.name == name }), let condition = spec.when {
+        throw NormaError(
+          .usage, "norm.\(norm): \(kind) '\(name)' is absent because '\(condition)' is false",
+          help: "leave it out, or give --hyper \(condition)=true")
+      }
+      throw NormaError(
+        .usage,
+        "norm.\(norm): no \(kind) '\(name)'\(Suggestion.phrase(for: name, among: names))"
+          + (names.isEmpty
+            ? "   (it has none)" : "   (it has: \(names.joined(separator: ", ")))"))
+    }
+    var values: [Numbers] = []
+    for tensor in tensors {
+      guard let file = files.first(where: { $0.name == tensor.spec.name })?.value else {
+        values.append(.repeated(tensor.initialValue, count: tensor.count))
+        continue
+      }
+      let array = try Self.read(file)
+      guard array.shape == tensor.shape || array.shape == [tensor.count] else {
+        throw NormaError(
+          .data,
+          "'\(file)' has shape \(array.shape), but \(kind) '\(tensor.spec.name)' of norm.\(norm)"
+            + " has shape \(tensor.shape)",
+          help: "--axis says which axes are channels; their sizes are the shape"
+            + (tensor.shape.count > 1 ? ", or flattened [\(tensor.count)]" : ""))
+      }
+      values.append(.file(array))
+    }
+    return values
+  }
+
+  /// Computes everything that is written.
+  func run(executor: ExecutorChoice, threads: Int) throws(NormaError) -> Results {
+    let wantsGradient = outputGradient != nil
+    let kernel = try layer.kernel(
+      for: layout, mode: mode, executor: executor, gradient: wantsGradient)
+    if executor == .reference, let definition = layer.entry.provider.definition {
+      // The kernel takes float32; its evaluator takes the files' numbers as they are.
+      let program = try definition.program(
+        hyper: layer.hyper, channels: layout.channelCount, mode: mode, gradient: wantsGradient)
+      let reference = try Reference(program: program, layout: layout)
+      return Results(executor: kernel.executor, arrays: evaluate(reference))
+    }
+    return Results(executor: kernel.executor, arrays: try evaluate(kernel, threads: threads))
+  }
+
+  private func evaluate(_ reference: Reference) -> [ResultArray] {
+    let values = Reference.Values(
+      inputs: [x.doubles], parameters: parameters.map(\.doubles), buffers: buffers.map(\.doubles),
+      hyper: layer.realHyper, outputGradient: outputGradient?.doubles ?? [])
+    var results = reference.forward(values)
+    if outputGradient != nil {
+      results.merge(reference.backward(values)) { first, _ in first }
+    }
+    return arrays { name in
+      switch name {
+      case .output: results["y"]?.map { Float($0) }
+      case .inputGradient: results["input:x"]?.map { Float($0) }
+      case .parameterGradient(let i):
+        results["parameter:" + layer.parameters[i].spec.name]?.map { Float($0) }
+      case .buffer(let i):
+        results["buffer:" + layer.buffers[i].spec.name]?.map { value in
+          let limit = Double(Float.greatestFiniteMagnitude)
+          return Float(value.isNaN ? value : min(max(value, -limit), limit))
+        } ?? buffers[i].floats
+      }
+    }
+  }
+
+  private func evaluate(
+    _ kernel: any NormKernel, threads: Int
+  ) throws(NormaError) -> [ResultArray] {
+    let input = AlignedFloats(x.floats)
+    warnOfOverflow(input)
+    let output = AlignedFloats(zeros: layout.count)
+    let state = parameters.map { AlignedFloats($0.floats) }
+    let running = buffers.map { AlignedFloats($0.floats) }
+    let arriving = outputGradient.map { AlignedFloats($0.floats) }
+    let leaving = arriving.map { AlignedFloats(zeros: $0.count) }
+    let stateGradients = arriving == nil ? [] : state.map { AlignedFloats(zeros: $0.count) }
+    let request = kernel.memory(threads: threads)
+    let saved = AlignedFloats(zeros: request.savedBytes / 4 + 16)
+    let workspace = AlignedFloats(zeros: request.workspaceBytes / 4 + 16)
+    var call = KernelCall()
+    call.inputs = [UnsafePointer(input.pointer)]
+    call.parameters = state.map { UnsafePointer($0.pointer) }
+    call.buffers = running.map(\.pointer)
+    call.hyper = layer.realHyper
+    call.output = output.pointer
+    call.saved = UnsafeMutableRawPointer(saved.pointer)
+    call.workspace = UnsafeMutableRawPointer(workspace.pointer)
+    call.threads = threads
+    try kernel.forward(call)
+    if let arriving, let leaving {
+      call.outputGradient = UnsafePointer(arriving.pointer)
+      call.inputGradients = [leaving.pointer]
+      call.parameterGradients = stateGradients.map(\.pointer)
+      try kernel.backward(call)
+    }
+    // The call holds bare pointers; their owners must outlive it.
+    return withExtendedLifetime((input, state, arriving, saved, workspace)) {
+      arrays { name in
+        switch name {
+        case .output: output.values
+        case .inputGradient: leaving?.values
+        case .parameterGradient(let i): stateGradients[i].values
+        case .buffer(let i): running[i].values
+        }
+      }
+    }
+  }
+
+  private enum ResultName {
+    case output
+    case inputGradient
+    case parameterGradient(Int)
+    case buffer(Int)
+  }
+
+  /// Names and shapes of the results, which all executors share.
+  private func arrays(_ values: (ResultName) -> [Float]?) -> [ResultArray] {
+    var arrays: [ResultArray] = []
+    func add(_ name: String, _ shape: [Int], _ result: ResultName) {
+      guard let values = values(result) else { return }
+      arrays.append(ResultArray(name: name, shape: shape, values: values))
+    }
+    add("y", layout.shape, .output)
+    if outputGradient != nil {
+      add("grad_input", layout.shape, .inputGradient)
+      for (i, tensor) in layer.parameters.enumerated() {
+        add("grad_" + tensor.spec.name, tensor.shape, .parameterGradient(i))
+      }
+    }
+    if mode == .train {
+      for (i, tensor) in layer.buffers.enumerated() {
+        add("buffer_" + tensor.spec.name, tensor.shape, .buffer(i))
+      }
+    }
+    return arrays
+  }
+
+  private func warnOfOverflow(_ input: AlignedFloats) {
+    guard case .float64(let doubles) = x.values else { return }
+    let lost = doubles.indices.count { doubles[$0].isFinite && !input.pointer[$0].isFinite }
+    guard lost > 0 else { return }
+    Failure.warn(
+      NormaError(
+        .data, "\(lost) of the \(doubles.count) values in '\(inputPath)' are beyond float32",
+        help: "scale them down, or compute in float64: --executor reference"))
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+
+/// The `norma` command.
+@main
+struct Norma: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "norma",
+    abstract: "Normalization layers you can script, apply, train with and extend.",
+    discussion: """
+      A norm is a formula. Norma derives its gradient, compiles both into fused kernels and runs \
+      them on arrays and in networks.
+
+      Examples:
+        norma norms list
+        norma norms show layer --plan
+        norma apply rms --input x.npy --out out
+      """,
+    version: "norma \(version)",
+    subcommands: [ApplyCommand.self, NormsCommand.self, PluginsCommand.self, DoctorCommand.self])
+
+  /// Runs what the arguments ask for; every failure is rendered in one place.
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      try CommandNames.check(arguments, in: self)
+      var command = try parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      Failure.end(error, arguments: arguments)
+    }
+  }
+}
