@@ -294,8 +294,8 @@ func endlessFormula() throws {
       "norm.rms: no param 'gama' in param; did you mean 'gamma'?"
     ),
     (
-      "norm.rms():gradient(tensor { { 1, 2 } }, tensor { 1 })",
-      "norm:gradient: dy has shape [1], x [1, 2]"
+      "norm.rms():gradient(tensor { { 1, 2 }, { 3, 4 } }, tensor { 1 })",
+      "norm:gradient: dy has shape [1], x [2, 2]"
     ),
     (
       "norm.batch():apply(tensor { { 1, 2 } }, { mode = 'train' })",

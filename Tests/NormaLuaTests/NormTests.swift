@@ -90,11 +90,11 @@ func wholeSchema() throws {
         return x / (size + 1) * s.gamma + s.shift + 0 * s.peak
       end })
     local n = norm.full { decay = 0.75, size = 4, preset = "fast" }
-    local x = tensor { { 1, -2, 3, 4 } }
+    local x = tensor { { 1, -2, 3, 4 }, { 1, -2, 3, 4 } }
     y = n:apply(x)
     assert(norm.full { scale = false }:apply(x) == norm.full():apply(x))
     y, b = norm.full { m = 0.25, kind = "max" }:apply(x, { mode = "train", param = { shift = { 1, 2 } } })
-    assert(y:close(tensor { { 1.2, 0.6, 2.6, 2.8 } }))
+    assert(y:close(tensor { { 1.2, 0.6, 2.6, 2.8 }, { 1.2, 0.6, 2.6, 2.8 } }))
     assert(b.peak:mean() == 1)
     """, in: session)
   let schema = try session.registry.entry("full").schema
@@ -230,11 +230,9 @@ func outlivingRegistry() throws {
 
 @Test("Extensions add globals to a session")
 func extensions() throws {
-  let session = try ScriptSession(
-    extensions: [
-      { session throws(NormaError) in
-        try session.interpreter.define("norms") { _ in [.int(session.registry.names.count)] }
-      }
-    ])
+  let count: ScriptSession.Extension = { session throws(NormaError) in
+    try session.interpreter.define("norms") { _ in [.int(session.registry.names.count)] }
+  }
+  let session = try ScriptSession(extensions: [count])
   #expect(try runNorms("return norms()", in: session).first?.number == 5)
 }
