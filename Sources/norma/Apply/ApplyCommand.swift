@@ -22,7 +22,7 @@ struct ApplyCommand: ParsableCommand {
         norma apply batch --input x.npy --grad dy.npy --mode train --out out
       """)
 
-  @Argument(help: "The norm; see 'norma norms list'.")
+  @Argument(help: "The norm; see 'norma norms list'.", completion: .norms)
   var name: String
 
   @Option(help: ArgumentHelp("The array to normalize.", valueName: "x.npy"))

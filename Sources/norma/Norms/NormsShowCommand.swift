@@ -15,7 +15,7 @@ struct NormsShowCommand: ParsableCommand {
         norma norms show layer --json
       """)
 
-  @Argument(help: "The norm; see 'norma norms list'.")
+  @Argument(help: "The norm; see 'norma norms list'.", completion: .norms)
   var name: String
 
   @Flag(help: "Show how it is executed on a tensor of the given shape.")

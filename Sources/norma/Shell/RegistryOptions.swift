@@ -15,3 +15,12 @@ struct RegistryOptions: ParsableArguments {
     return registry
   }
 }
+
+extension CompletionKind {
+  /// The names of norms, for shells that complete arguments.
+  static let norms = CompletionKind.custom { _, _, _ in
+    let registry = NormRegistry.builtIn()
+    _ = PluginLoader.searching(into: registry)
+    return registry.names
+  }
+}
