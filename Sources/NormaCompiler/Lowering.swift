@@ -116,7 +116,10 @@ struct Lowering {
   /// The factors of a product, unfolded through products, negations and small divisors.
   private func factors(of x: Expr) -> [Expr] {
     switch x.kind {
-    case .map(.mul): return x.operands.flatMap { factors(of: $0) }
+    case .map(.mul):
+      let parts = x.operands.flatMap { factors(of: $0) }
+      // Products of products of one value would unfold without end.
+      return parts.count > 16 ? [x] : parts
     case .map(.neg): return [.constant(-1)] + factors(of: x.operands[0])
     default: return [x]
     }

@@ -58,17 +58,6 @@ public struct NormProgram: Sendable {
       + zip(parameters, parameterGradients).map { ("parameter:" + $0.name, $1) }
   }
 
-  /// The roles of the buffer or parameter that a result belongs to; nil for tensors.
-  func roles(ofResult name: String) -> RoleSet? {
-    let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { return nil }
-    switch parts[0] {
-    case "buffer": return buffers.first { $0.name == parts[1] }?.roles
-    case "parameter": return parameters.first { $0.name == parts[1] }?.roles
-    default: return nil
-    }
-  }
-
   /// How roles are split.
   public var splits: Splits {
     (try? Graph(forwardResults))?.splits ?? Splits()

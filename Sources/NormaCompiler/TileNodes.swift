@@ -84,6 +84,11 @@ struct TileNodes {
         crossing[index] = true
       } else if crosses {
         crossing[index] = true
+      } else if case .reduce = node.kind, !complete,
+        !graph.nodes[node.operands[0]].domain.isDisjoint(with: lead)
+      {
+        // Folding what each slice found would cross slices between passes.
+        return false
       } else if !separate {
         if !complete { return false }
         if case .position = node.kind { return false }

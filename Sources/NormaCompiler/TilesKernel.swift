@@ -25,11 +25,7 @@ public final class TilesKernel: NormKernel {
     let forward = program.forwardResults
     let backward = program.backwardResults
     let lowered = try Lowering(extents: extents).lowered(forward + backward)
-    let named = zip((forward + backward).map(\.name), lowered).map { name, value in
-      // Lowering drops sums over one element; a small result has its target's roles all the same.
-      let extra = program.roles(ofResult: name).map { value.domain.subtracting($0) } ?? .none
-      return (name: name, value: extra.isEmpty ? value : value.sum(extra))
-    }
+    let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
     let joint = try Graph(named)
     let updated = Set(program.updates.map(\.name))
     let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count, updated: updated)

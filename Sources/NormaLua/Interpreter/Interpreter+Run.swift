@@ -8,8 +8,8 @@ extension Interpreter {
   /// Throws `input_missing` when the file cannot be read, `script` with `file:line` for its errors.
   @discardableResult
   public func run(file path: String) throws(NormaError) -> [LuaValue] {
-    let text = try readScript(path)
     let url = URL(fileURLWithPath: path)
+    let text = try readScript(path, name: url.lastPathComponent)
     scriptFolder = url.deletingLastPathComponent().path
     return try run(text: text, name: url.lastPathComponent)
   }
@@ -50,10 +50,12 @@ extension Interpreter {
     return "..." + String(decoding: name.utf8.suffix(56), as: UTF8.self)
   }
 
-  private func readScript(_ path: String) throws(NormaError) -> String {
+  private func readScript(_ path: String, name: String) throws(NormaError) -> String {
     do {
       let data = try Data(contentsOf: URL(fileURLWithPath: path))
-      return String(decoding: data, as: UTF8.self)
+      let text = String(decoding: data, as: UTF8.self)
+      sources.append(ScriptSource(name: name, path: path, text: text))
+      return text
     } catch {
       throw NormaError(
         .inputMissing, "cannot read the script '\(path)'",
@@ -64,7 +66,6 @@ extension Interpreter {
 
   /// What `require(name)` gives: the value of the module, run once.
   func require(_ name: String) throws(NormaError) -> LuaValue {
-    if let known = modules[name] { return known }
     let allowed = name.utf8.allSatisfy { byte in
       byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
         || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
@@ -76,31 +77,37 @@ extension Interpreter {
         .script, "require: '\(name)' is no module name",
         help: "letters, digits and _; dots for folders: require \"lib.norms\"")
     }
+    let relative = name.replacingOccurrences(of: ".", with: "/") + ".lua"
+    let path = try pathBesideScript(relative, "require", missing: "no module '\(name)'")
+    // By path: scripts of two folders may each have a module of that name.
+    if let known = modules[path] { return known }
     guard !modulesLoading.contains(name) else {
       let ring = (modulesLoading + [name]).joined(separator: " > ")
       throw NormaError(.script, "require: modules need each other: \(ring)")
     }
-    let relative = name.replacingOccurrences(of: ".", with: "/") + ".lua"
-    let text = try readScript(try modulePath(relative, name))
+    let text = try readScript(path, name: relative)
     modulesLoading.append(name)
     defer { modulesLoading.removeLast() }
     let value = try run(text: text, name: relative).first ?? .bool(true)
-    modules[name] = value.isNil ? .bool(true) : value
-    return modules[name] ?? .bool(true)
+    let result = value.isNil ? .bool(true) : value
+    modules[path] = result
+    return result
   }
 
-  /// The real path of a module; throws when it is missing or leads out of the script's folder.
-  private func modulePath(_ relative: String, _ name: String) throws(NormaError) -> String {
+  /// The real path of a file; throws when it is missing or leads out of the script's folder.
+  func pathBesideScript(
+    _ relative: String, _ function: String, missing: String
+  ) throws(NormaError) -> String {
     let base = URL(fileURLWithPath: scriptFolder ?? FileManager.default.currentDirectoryPath)
       .resolvingSymlinksInPath().path
     let file = URL(fileURLWithPath: base).appendingPathComponent(relative)
     guard FileManager.default.fileExists(atPath: file.path) else {
       throw NormaError(
-        .script, "require: no module '\(name)': there is no \(relative) beside the script")
+        .script, "\(function): \(missing): there is no \(relative) beside the script")
     }
     let real = file.resolvingSymlinksInPath().path
     guard real.hasPrefix(base.hasSuffix("/") ? base : base + "/") else {
-      throw NormaError(.script, "require: '\(name)' lies outside the script's folder")
+      throw NormaError(.script, "\(function): '\(relative)' lies outside the script's folder")
     }
     return real
   }

@@ -34,6 +34,9 @@ public final class Interpreter {
   var state: OpaquePointer
   /// The folder `require` reads from.
   var scriptFolder: String?
+  /// The scripts read so far, as they were when they were read.
+  public internal(set) var sources: [ScriptSource] = []
+  /// What modules gave, by path.
   var modules: [String: LuaValue] = [:]
   var modulesLoading: [String] = []
   /// The names Lua writes before messages, to the names of the files.

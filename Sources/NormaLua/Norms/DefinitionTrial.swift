@@ -1,0 +1,71 @@
+import NormaCompiler
+import NormaCore
+import NormaGraph
+import NormaNorms
+
+/// Builds a new definition in both modes, so that its mistakes show where it is written.
+struct DefinitionTrial {
+  private let entry: NormEntry
+  private let registry: NormRegistry
+  private var used: Set<Expr.Kind> = []
+
+  init(_ entry: NormEntry) {
+    self.entry = entry
+    registry = NormRegistry([entry])
+  }
+
+  /// Throws the first mistake of the formula under the defaults and under each other structural value.
+  mutating func run() throws(NormaError) {
+    try build([:])
+    for parameter in entry.schema.hyper {
+      switch (parameter.kind, parameter.defaultValue) {
+      case (.bool, .bool(let value)): try build([parameter.name: .bool(!value)])
+      case (.choice(let words), let value):
+        for word in words where .choice(word) != value {
+          try build([parameter.name: .choice(word)])
+        }
+      default: break
+      }
+    }
+    let schema = entry.schema
+    for parameter in schema.parameters where !used.contains(.parameter(parameter.name)) {
+      throw unused("parameter", parameter.name, "use s.\(parameter.name) in forward, or remove it")
+    }
+    for buffer in schema.buffers where !used.contains(.buffer(buffer.name)) {
+      throw unused(
+        "buffer", buffer.name, "read s.\(buffer.name) or s.\(buffer.name):track(...), or remove it")
+    }
+  }
+
+  private mutating func build(_ hyper: [String: HyperValue]) throws(NormaError) {
+    guard let definition = entry.provider.definition else { return }
+    let channels = channelCount
+    let layer = try NormLayer(
+      NormSpec(entry.schema.name, hyper), in: registry, channelShape: [channels])
+    for mode in Mode.allCases {
+      let program = try definition.program(
+        hyper: layer.hyper, channels: channels, mode: mode, gradient: true)
+      for node in try Graph(program.forwardResults).nodes { used.insert(node.kind) }
+    }
+  }
+
+  /// The fewest channels that all defaults divide.
+  private var channelCount: Int {
+    var channels = 1
+    for parameter in entry.schema.hyper {
+      guard case .int(_, .channel?, _) = parameter.kind,
+        case .int(let value) = parameter.defaultValue, (1...65536).contains(value)
+      else { continue }
+      var (a, b) = (channels, value)
+      while b != 0 { (a, b) = (b, a % b) }
+      channels = channels / a * value
+      if channels > 1 << 40 { return value }
+    }
+    return channels
+  }
+
+  private func unused(_ kind: String, _ name: String, _ remedy: String) -> NormaError {
+    NormaError(
+      .script, "\(entry.schema.name): the \(kind) '\(name)' is never used", help: remedy)
+  }
+}

@@ -1,0 +1,124 @@
+import NormaCore
+import NormaNorms
+
+extension NormSpec {
+  /// A norm in a script: `spec:apply(x, ...)` and `spec:gradient(x, dy, ...)`.
+  static func type(_ registry: NormRegistry) -> HostType<Boxed<NormSpec>> {
+    let type = HostType<Boxed<NormSpec>>()
+    type.property("name") { .string($0.value.name) }
+    type.describe { $0.value.label }
+    type.method("apply") { spec, call throws(NormaError) in
+      let trial = try ScriptTrial(spec.value, call, optionsAt: 1, gradient: false, in: registry)
+      let result = try trial.run()
+      let y = try ScriptTensor(trial.x.shape, result.output)
+      guard trial.mode == .train, !result.buffers.isEmpty else { return [.object(y)] }
+      var buffers: [String: LuaValue] = [:]
+      for (buffer, values) in zip(trial.norm.layer.buffers, result.buffers) {
+        buffers[buffer.spec.name] = .object(try ScriptTensor(buffer.shape, values))
+      }
+      return [.object(y), try call.interpreter.table(fields: buffers)]
+    }
+    type.method("gradient") { spec, call throws(NormaError) in
+      let trial = try ScriptTrial(spec.value, call, optionsAt: 2, gradient: true, in: registry)
+      let dy = try call.value(1, "dy", as: ScriptTensor.self)
+      guard dy.shape == trial.x.shape else {
+        throw call.error("dy has shape \(dy.shape), x \(trial.x.shape)")
+      }
+      let result = try trial.run(outputGradient: dy.values)
+      var gradients = ["x": LuaValue.object(try ScriptTensor(dy.shape, result.inputGradient))]
+      for (parameter, values) in zip(trial.norm.layer.parameters, result.parameterGradients) {
+        gradients[parameter.spec.name] = .object(try ScriptTensor(parameter.shape, values))
+      }
+      return [try call.interpreter.table(fields: gradients)]
+    }
+    return type
+  }
+}
+
+/// A norm, a tensor and the options of one call of `apply` or `gradient`.
+private struct ScriptTrial {
+  let x: ScriptTensor
+  let mode: Mode
+  let norm: NormRun
+  private let parameters: [[Float]]
+  private let buffers: [[Float]]
+
+  init(
+    _ spec: NormSpec, _ call: CallContext, optionsAt index: Int, gradient: Bool,
+    in registry: NormRegistry
+  ) throws(NormaError) {
+    guard spec.name != NormSpec.noneName else { throw call.error("'none' is no norm to apply") }
+    x = try call.value(0, "x", as: ScriptTensor.self)
+    let options = try TableReader(
+      try call.optional(index, "options", as: TableRef.self),
+      owner: "norm.\(spec.name)")
+    try options.rejectUnknown(known: ["axis", "mode", "executor", "param", "buffer"])
+    try options.rejectItems(beyond: 0)
+    var axes = [-1]
+    if options.has("axis") {
+      if let axis = Int.from(lua: options["axis"]) {
+        axes = [axis]
+      } else {
+        axes = try options.required("axis")
+      }
+    }
+    mode = try options.choice("mode", default: Mode.infer)
+    let layout: TensorLayout
+    do throws(NormaError) {
+      layout = try TensorLayout(shape: x.shape, axis: axes)
+    } catch {
+      throw error.prefixed(options.owner)
+    }
+    norm = try NormRun(
+      spec, in: registry, layout: layout, mode: mode,
+      executor: try options.choice("executor", default: ExecutorChoice.auto), gradient: gradient)
+    parameters = try options.state("param", norm.layer.parameters)
+    buffers = try options.state("buffer", norm.layer.buffers)
+  }
+
+  func run(outputGradient: [Float]? = nil) throws(NormaError) -> NormRun.Result {
+    try norm.run(
+      x: x.values, parameters: parameters, buffers: buffers, outputGradient: outputGradient)
+  }
+}
+
+extension TableReader {
+  fileprivate func choice<Value: RawRepresentable & CaseIterable>(
+    _ name: String, default initial: Value
+  ) throws(NormaError) -> Value where Value.RawValue == String {
+    guard let word: String = try optional(name) else { return initial }
+    if let value = Value(rawValue: word) { return value }
+    let words = Value.allCases.map(\.rawValue)
+    throw error(
+      "no \(name) '\(word)'\(Suggestion.phrase(for: word, among: words))",
+      help: "\(name) is one of: \(words.joined(separator: ", "))")
+  }
+
+  /// The values of parameters or buffers: given ones, or those they start with.
+  fileprivate func state(
+    _ field: String, _ tensors: [StateTensor]
+  ) throws(NormaError) -> [[Float]] {
+    let given = try nested(field)
+    try given.rejectUnknown(known: tensors.map(\.spec.name), noun: field)
+    var values: [[Float]] = []
+    for tensor in tensors {
+      let name = tensor.spec.name
+      guard given.has(name) else {
+        values.append([Float](repeating: Float(tensor.initialValue), count: tensor.count))
+        continue
+      }
+      if let number: Double = Double.from(lua: given[name]) {
+        values.append([Float](repeating: Float(number), count: tensor.count))
+        continue
+      }
+      let array = try ScriptTensor.read(given[name], owner: "\(owner): '\(name)'")
+      guard array.count == tensor.count else {
+        throw error(
+          "'\(name)' has \(tensor.count) value(s) of shape \(tensor.shape), got shape \(array.shape)"
+        )
+      }
+      values.append(array.values)
+    }
+    return values
+  }
+}
