@@ -72,8 +72,12 @@ struct ApplyCommand: ParsableCommand {
     guard (1...1024).contains(threads) else {
       throw NormaError(.usage, "--threads must be 1 to 1024, got \(threads)")
     }
+    try registryOptions.withRegistry { try run(in: $0, threads: threads) }
+  }
+
+  private func run(in registry: NormRegistry, threads: Int) throws {
     let job = try ApplyJob(
-      spec: Settings.norm(name, hyper: hyper), registry: registryOptions.registry(),
+      spec: Settings.norm(name, hyper: hyper), registry: registry,
       input: input, grad: grad,
       parameters: Settings.pairs(
         parameters, option: "--param", example: "--param gamma=g.npy"),

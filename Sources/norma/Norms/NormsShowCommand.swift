@@ -39,12 +39,12 @@ struct NormsShowCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let registry = try registryOptions.registry()
     let layout = try TensorLayout(
       shape: Settings.shape(shape), axis: Settings.axes(axis))
-    let page = try NormPage(
-      spec: Settings.norm(name, hyper: hyper), registry: registry, layout: layout, mode: mode,
-      plan: plan)
+    let spec = try Settings.norm(name, hyper: hyper)
+    let page = try registryOptions.withRegistry {
+      try NormPage(spec: spec, registry: $0, layout: layout, mode: mode, plan: plan)
+    }
     if output.json {
       try output.write(json: page)
     } else {

@@ -13,23 +13,30 @@ struct RegistryOptions: ParsableArguments {
   )
   var scripts: [String] = []
 
-  /// The built-in norms, then those of compiled plugins, then those of scripts.
-  func registry() throws(NormaError) -> NormRegistry {
+  /// Hands over the built-in norms, then those of compiled plugins, then those of scripts.
+  ///
+  /// Scripts' norms live as long as the interpreter they were written in: until `body` returns.
+  func withRegistry<Result>(_ body: (NormRegistry) throws -> Result) throws -> Result {
     let registry = NormRegistry.builtIn()
     let loader = PluginLoader.searching(into: registry)
     for record in loader.report.refused {
       if let refusal = record.refusal { Failure.warn(refusal.prefixed("plugin \(record.path)")) }
     }
-    try Self.loadScripts(scripts, into: registry)
-    return registry
+    return try withExtendedLifetime(Self.loadScripts(scripts, into: registry)) {
+      try body(registry)
+    }
   }
 
   /// Runs scripts for the norms they define; what they print goes to standard error.
-  static func loadScripts(_ files: [String], into registry: NormRegistry) throws(NormaError) {
-    guard !files.isEmpty else { return }
+  static func loadScripts(
+    _ files: [String], into registry: NormRegistry
+  ) throws(NormaError) -> ScriptSession? {
+    guard !files.isEmpty else { return nil }
     var options = Interpreter.Options()
     options.print = { TextStream.error.write($0 + "\n") }
-    try ScriptSession(registry: registry, options: options).load(scripts: files)
+    let session = try ScriptSession(registry: registry, options: options)
+    try session.load(scripts: files)
+    return session
   }
 }
 
