@@ -47,6 +47,8 @@ struct ApplyMistakeTests {
       ["layer", "--input", integers], status: 65, saying: ["<i4", "float32", "hint: "])
     try refused(["layer", "--input", scalar], status: 65, saying: ["rank 0", "hint: "])
     try refused(["layer", "--input", deep], status: 65, saying: ["rank 9", "1 to 8"])
+    let vast = try bench.array("v.npy", [0, 1 << 40, 1 << 40], [])
+    try refused(["layer", "--input", vast], status: 65, saying: ["v.npy", "hint: "])
     try refused(["layer", "--input", bench.folder.path], status: 74, saying: ["hint: "])
   }
 
@@ -86,6 +88,8 @@ struct ApplyMistakeTests {
       saying: ["'gama'", "did you mean 'gamma'?"])
     try refused(
       ["batch", "--input", x, "--buffer", "man=\(x)"], status: 64, saying: ["did you mean 'mean'?"])
+    try refused(
+      ["batch", "--input", x, "--hyper", "decay=\(Int.min)"], status: 64, saying: ["'momentum'"])
     try refused(["rms", "--input", x, "--buffer", "mean=\(x)"], status: 64, saying: ["has none"])
     try refused(
       ["layer", "--input", x, "--hyper", "epsilom=1"], status: 64,

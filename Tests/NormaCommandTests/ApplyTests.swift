@@ -71,13 +71,18 @@ struct ApplyTests {
   func axes() throws {
     let values = Workbench.numbers(24)
     let second = try bench.array("second.npy", [2, 3, 4], values)
-    let moved = (0..<24).map { i in values[i / 12 * 12 + i % 3 * 4 + i / 3 % 4] }
+    // Where the element that stands at `i` with channels last stands with channels second.
+    let places: [Int] = (0..<24).map { (i: Int) -> Int in
+      let (sample, position, channel) = (i / 12, i / 3 % 4, i % 3)
+      return sample * 12 + channel * 4 + position
+    }
+    let moved = places.map { values[$0] }
     let last = try bench.array("last.npy", [2, 4, 3], moved)
     _ = try apply(["layer", "--input", second, "--axis", "-2"])
     let a = try bench.read("out/y.npy").values
     _ = try apply(["layer", "--input", last, "--axis", "-1"])
     let b = try bench.read("out/y.npy").values
-    #expect((0..<24).allSatisfy { abs(a[$0 / 12 * 12 + $0 % 3 * 4 + $0 / 3 % 4] - b[$0]) < 1e-6 })
+    #expect(zip(places, b).allSatisfy { abs(a[$0] - $1) < 1e-6 })
   }
 
   @Test("Several channel axes: a parameter may be flattened or not, the gradient has their shape")

@@ -18,7 +18,7 @@ struct Command {
     let folder = FileManager.default.temporaryDirectory
     let files = [UUID(), UUID()].map { folder.appending(path: "norma-\($0)") }
     let handles = try files.map { file in
-      FileManager.default.createFile(atPath: file.path, contents: nil)
+      try Data().write(to: file)
       return try FileHandle(forWritingTo: file)
     }
     defer { for file in files { try? FileManager.default.removeItem(at: file) } }

@@ -52,6 +52,34 @@ struct NormsTests {
     #expect(try Command(["norms", "show", "lyer"]).errors.contains("did you mean 'layer'?"))
   }
 
+  @Test("A script's norm is listed with its line, shown, and applied like a built-in")
+  func script() throws {
+    let bench = try Workbench()
+    let text = """
+      print("defining")
+      norm.define("scaled", {
+        param = { gain = norm.per_channel { 3 } },
+        forward = function(x, s) return x * s.gain end,
+      })
+      """
+    try Data(text.utf8).write(to: bench.folder.appending(path: "n.lua"))
+    let script = ["--script", bench.path("n.lua")]
+    let list = try Command(["norms", "list"] + script)
+    #expect(list.output.contains("n.lua:2"), "\(list.errors)")
+    #expect(list.errors == "defining\n")
+    #expect(try Command(["norms", "show", "scaled"] + script).output.contains("y = x * gain"))
+    let x = try bench.array("x.npy", [1, 2], [1, -2])
+    let out = ["--out", bench.path("out")]
+    let command = try Command(["apply", "scaled", "--input", x, "--grad", x] + script + out)
+    #expect(command.status == 0, "\(command.errors)")
+    #expect(try bench.read("out/y.npy").values == [3, -6])
+    #expect(try bench.read("out/grad_gain.npy").values == [1, 4])
+    try Data("norm.define(\n".utf8).write(to: bench.folder.appending(path: "n.lua"))
+    let broken = try Command(["norms", "list"] + script)
+    #expect(broken.status == 65 && broken.errors.contains("n.lua:"))
+    #expect(try Command(["norms", "list", "--script", "none.lua"]).status == 66)
+  }
+
   @Test("A plugin's norms are listed with their source; what is no plugin is refused with a reason")
   func plugins() throws {
     let bench = try Workbench()

@@ -18,7 +18,7 @@ extension BuiltIns {
       Alias("decay", of: "momentum") { value throws(NormaError) in
         switch value {
         case .real(let d): return .real(1 - d)
-        case .int(let d): return .real(Double(1 - d))
+        case .int(let d): return .real(1 - Double(d))
         default: throw NormaError(.usage, "'decay' must be a number, got \(value)")
         }
       })

@@ -22,7 +22,7 @@ struct ApplyCommand: ParsableCommand {
         norma apply batch --input x.npy --grad dy.npy --mode train --out out
       """)
 
-  @Argument(help: "The norm; see 'norma norms list'.")
+  @Argument(help: "The norm; see 'norma norms list'.", completion: .norms)
   var name: String
 
   @Option(help: ArgumentHelp("The array to normalize.", valueName: "x.npy"))
@@ -72,8 +72,12 @@ struct ApplyCommand: ParsableCommand {
     guard (1...1024).contains(threads) else {
       throw NormaError(.usage, "--threads must be 1 to 1024, got \(threads)")
     }
+    try registryOptions.withRegistry { try run(in: $0, threads: threads) }
+  }
+
+  private func run(in registry: NormRegistry, threads: Int) throws {
     let job = try ApplyJob(
-      spec: Settings.norm(name, hyper: hyper), registry: registryOptions.registry(),
+      spec: Settings.norm(name, hyper: hyper), registry: registry,
       input: input, grad: grad,
       parameters: Settings.pairs(
         parameters, option: "--param", example: "--param gamma=g.npy"),

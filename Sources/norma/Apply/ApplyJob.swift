@@ -44,6 +44,11 @@ struct ApplyJob {
         .data, "'\(input)' has rank \(x.shape.count), expected 1 to 8",
         help: "reshape it in Python: array.reshape(1, -1)")
     }
+    guard Settings.isAddressable(x.shape) else {
+      throw NormaError(
+        .data, "'\(input)' has shape \(x.shape), whose axes are larger than any memory",
+        help: "give an array with smaller axes")
+    }
     let layout: TensorLayout
     do throws(NormaError) {
       layout = try TensorLayout(shape: x.shape, axis: axis)

@@ -17,7 +17,7 @@ struct NormsListCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let entries = try registryOptions.registry().all
+    let entries = try registryOptions.withRegistry { $0.all }
     if output.json {
       return try output.write(json: entries.map(Item.init))
     }

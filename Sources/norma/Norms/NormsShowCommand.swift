@@ -15,7 +15,7 @@ struct NormsShowCommand: ParsableCommand {
         norma norms show layer --json
       """)
 
-  @Argument(help: "The norm; see 'norma norms list'.")
+  @Argument(help: "The norm; see 'norma norms list'.", completion: .norms)
   var name: String
 
   @Flag(help: "Show how it is executed on a tensor of the given shape.")
@@ -39,12 +39,12 @@ struct NormsShowCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let registry = try registryOptions.registry()
     let layout = try TensorLayout(
       shape: Settings.shape(shape), axis: Settings.axes(axis))
-    let page = try NormPage(
-      spec: Settings.norm(name, hyper: hyper), registry: registry, layout: layout, mode: mode,
-      plan: plan)
+    let spec = try Settings.norm(name, hyper: hyper)
+    let page = try registryOptions.withRegistry {
+      try NormPage(spec: spec, registry: $0, layout: layout, mode: mode, plan: plan)
+    }
     if output.json {
       try output.write(json: page)
     } else {

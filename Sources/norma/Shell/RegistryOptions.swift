@@ -1,17 +1,50 @@
 import ArgumentParser
 import NormaCore
+import NormaLua
 import NormaNorms
 import NormaPlugins
+import NormaTerminal
 
 /// Where norms come from besides Norma itself.
 struct RegistryOptions: ParsableArguments {
-  /// The built-in norms, then those of compiled plugins.
-  func registry() throws(NormaError) -> NormRegistry {
+  @Option(
+    name: .customLong("script"),
+    help: ArgumentHelp("A script whose norms are defined first; repeatable.", valueName: "file.lua")
+  )
+  var scripts: [String] = []
+
+  /// Hands over the built-in norms, then those of compiled plugins, then those of scripts.
+  ///
+  /// Scripts' norms live as long as the interpreter they were written in: until `body` returns.
+  func withRegistry<Result>(_ body: (NormRegistry) throws -> Result) throws -> Result {
     let registry = NormRegistry.builtIn()
     let loader = PluginLoader.searching(into: registry)
     for record in loader.report.refused {
       if let refusal = record.refusal { Failure.warn(refusal.prefixed("plugin \(record.path)")) }
     }
-    return registry
+    return try withExtendedLifetime(Self.loadScripts(scripts, into: registry)) {
+      try body(registry)
+    }
+  }
+
+  /// Runs scripts for the norms they define; what they print goes to standard error.
+  static func loadScripts(
+    _ files: [String], into registry: NormRegistry
+  ) throws(NormaError) -> ScriptSession? {
+    guard !files.isEmpty else { return nil }
+    var options = Interpreter.Options()
+    options.print = { TextStream.error.write($0 + "\n") }
+    let session = try ScriptSession(registry: registry, options: options)
+    try session.load(scripts: files)
+    return session
+  }
+}
+
+extension CompletionKind {
+  /// The names of norms, for shells that complete arguments.
+  static let norms = CompletionKind.custom { _, _, _ in
+    let registry = NormRegistry.builtIn()
+    _ = PluginLoader.searching(into: registry)
+    return registry.names
   }
 }

@@ -72,9 +72,15 @@ enum Settings {
       }
       shape.append(size)
     }
-    guard shape.reduce(1.0, { $0 * Double($1) }) < 0x1p48 else {
-      throw NormaError(.usage, "--shape '\(text)' is larger than any memory")
+    guard isAddressable(shape) else {
+      throw NormaError(
+        .usage, "--shape '\(text)' is larger than any memory", help: "such as --shape 4096x1024")
     }
     return shape
+  }
+
+  /// Whether sizes and strides can be computed; an empty axis does not excuse the others.
+  static func isAddressable(_ shape: [Int]) -> Bool {
+    shape.reduce(1.0) { $0 * Double(max($1, 1)) } < 0x1p48
   }
 }
