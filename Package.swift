@@ -44,7 +44,9 @@ let package = Package(
     module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels"]),
     module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
     module("NormaConformance", ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms"]),
-    module("NormaPlugins", ["NormaCore", "NormaNorms", "NormaConformance", "CNormaABI"]),
+    module(
+      "NormaPlugins",
+      ["NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI"]),
     module(
       "NormaNetwork",
       ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels", "COneDNN"]),
@@ -73,7 +75,9 @@ let package = Package(
     tests(
       "NormaNormsTests",
       ["NormaNorms", "NormaConformance", "NormaCompiler", "NormaGraph", "NormaCore", "NormaData"]),
-    tests("NormaPluginsTests", ["NormaPlugins", "NormaNorms", "NormaConformance", "NormaCore"]),
+    tests(
+      "NormaPluginsTests",
+      ["NormaPlugins", "NormaNorms", "NormaConformance", "NormaCore", "CNormaABI"]),
     tests("NormaNetworkTests", ["NormaNetwork", "NormaNorms", "NormaCompiler", "NormaCore"]),
     tests("NormaDataTests", ["NormaData", "NormaCore"]),
     tests("NormaLabTests", ["NormaLab", "NormaNorms", "NormaNetwork", "NormaData", "NormaCore"]),

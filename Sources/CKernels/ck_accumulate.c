@@ -44,27 +44,44 @@ CK_CLONES void ck_accumulate_sum(ck_accumulator acc, ck_operand A, ptrdiff_t row
   }
 }
 
+/* Products of two tiles, or of a tile and one number a row. */
 CK_CLONES void ck_accumulate_dot(ck_accumulator acc, ck_operand A, ck_operand B, ptrdiff_t rows,
                                  ptrdiff_t n) {
 #pragma clang fp reassociate(on) contract(fast)
-  int plain = A.inner_stride == 1 && B.inner_stride == 1;
+  if (A.inner_stride == 0) {
+    ck_operand swap = A;
+    A = B;
+    B = swap;
+  }
+  int vectors = A.inner_stride == 1 && B.inner_stride == 1;
   if (acc.inner_stride == 0) {
     for (ptrdiff_t r = 0; r < rows; r++) {
       const float *ar = A.data + r * A.row_stride, *br = B.data + r * B.row_stride;
       double s = 0;
-      if (plain) for (ptrdiff_t i = 0; i < n; i++) s += (double)ar[i] * (double)br[i];
-      else for (ptrdiff_t i = 0; i < n; i++) s += AT(A, ar, i) * AT(B, br, i);
+      if (vectors) {
+        for (ptrdiff_t i = 0; i < n; i++) s += (double)ar[i] * (double)br[i];
+      } else {
+        CK_ROW_LOOP(s += v;)
+        s *= (double)br[0];
+      }
       acc.data[r * acc.row_stride] += s;
     }
-  } else if (acc.row_stride == 0 && plain) {
+  } else if (acc.row_stride == 0 && A.inner_stride == 1) {
     for (ptrdiff_t i0 = 0; i0 < n; i0 += 32) {
       ptrdiff_t m = n - i0 < 32 ? n - i0 : 32;
       double s[32];
       for (ptrdiff_t i = 0; i < m; i++) s[i] = acc.data[i0 + i];
       for (ptrdiff_t r = 0; r < rows; r++) {
-        const float *ar = A.data + r * A.row_stride + i0, *br = B.data + r * B.row_stride + i0;
-        if (m == 32) for (ptrdiff_t i = 0; i < 32; i++) s[i] += (double)ar[i] * (double)br[i];
-        else for (ptrdiff_t i = 0; i < m; i++) s[i] += (double)ar[i] * (double)br[i];
+        const float *ar = A.data + r * A.row_stride + i0;
+        const float *br = B.data + r * B.row_stride + i0 * B.inner_stride;
+        double b = (double)br[0];
+        if (m == 32 && vectors) {
+          for (ptrdiff_t i = 0; i < 32; i++) s[i] += (double)ar[i] * (double)br[i];
+        } else if (m == 32) {
+          for (ptrdiff_t i = 0; i < 32; i++) s[i] += (double)ar[i] * b;
+        } else {
+          for (ptrdiff_t i = 0; i < m; i++) s[i] += (double)ar[i] * AT(B, br, i);
+        }
       }
       for (ptrdiff_t i = 0; i < m; i++) acc.data[i0 + i] = s[i];
     }

@@ -62,6 +62,8 @@ void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_ti
       case CK_DO_MAP: {
         ck_operand b = resolve(&in->b, program, memory, tile);
         ck_operand c = resolve(&in->c, program, memory, tile);
+        /* A gradient nobody wants has no tensor. */
+        if (in->target.kind == CK_VIEW_TENSOR && !memory->tensors[in->target.index]) break;
         ck_operand z = resolve(&in->target, program, memory, tile);
         ck_map(in->operation)((float *)z.data, z.row_stride, a, b, c, tile->rows, tile->inner);
         break;

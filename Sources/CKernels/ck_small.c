@@ -51,6 +51,12 @@ static void map_run(int operation, run s, double *z, const double *pa, const dou
   }
 }
 
+void ck_small_map_line(int operation, int64_t n, double *z, int64_t zs, const double *a, int64_t as,
+                       const double *b, int64_t bs, const double *c, int64_t cs) {
+  run s = {n, zs, as, bs, cs};
+  map_run(operation, s, z, a, b, c);
+}
+
 /* Runs the block for every index of all axes but `inner`, the longest one, with the offset of each array
    in zo, ao, bo, co. */
 #define CK_WALK(inner, ...) \

@@ -8,7 +8,8 @@ struct Lowering {
 
   /// Rewrites the values of a graph together, so that what they share stays shared.
   func lowered(_ results: [(name: String, value: Expr)]) throws(NormaError) -> [Expr] {
-    try Graph(results).rewriting { _, node, operands in
+    let graph = try Graph(results)
+    let values = graph.rewriting { _, node, operands in
       switch node.kind {
       case .stopGradient: return operands[0]
       case .map(.mul), .map(.div), .map(.neg):
@@ -24,6 +25,11 @@ struct Lowering {
           return nil
         }
         return value.domain == .all ? product(factors(of: value)) : value
+      case .map(.add), .map(.sub):
+        let sign: Double = if case .map(.sub) = node.kind { -1 } else { 1 }
+        return withoutOpposites(
+          terms(of: operands[0], sign: 1) + terms(of: operands[1], sign: sign))
+      case .count(let roles) where extents.count(roles) == 1: return .constant(1)
       case .reduce(let reduction, let roles) where extents.count(roles) == 1:
         // One element: exact, so that a norm of it is exactly zero.
         switch reduction {
@@ -48,12 +54,72 @@ struct Lowering {
       default: return nil
       }
     }
+    return zip(graph.outputs, values).map { output, value in
+      // A statistic over one element kept its operand's roles; a small result must lose them.
+      let extra = value.domain.subtracting(graph.nodes[output.node].domain)
+      return TileNodes.isTensorResult(output.name) || extra.isEmpty
+        ? value : value.reduced(.sum, over: extra)
+    }
+  }
+
+  /// One term of a sum: a coefficient times factors.
+  private struct Term {
+    let expression: Expr
+    let sign: Double
+    let coefficient: Double
+    let factors: [ObjectIdentifier]
+  }
+
+  /// The terms of a sum, to a depth that keeps shared sums from being unfolded without end.
+  private func terms(of x: Expr, sign: Double, depth: Int = 4) -> [Term] {
+    switch x.kind {
+    case .map(.add) where depth > 0:
+      return x.operands.flatMap { terms(of: $0, sign: sign, depth: depth - 1) }
+    case .map(.sub) where depth > 0:
+      return terms(of: x.operands[0], sign: sign, depth: depth - 1)
+        + terms(of: x.operands[1], sign: -sign, depth: depth - 1)
+    case .map(.neg) where depth > 0:
+      return terms(of: x.operands[0], sign: -sign, depth: depth - 1)
+    default:
+      let factors = factors(of: x)
+      return [
+        Term(
+          expression: x, sign: sign,
+          coefficient: factors.compactMap(\.constantValue).reduce(sign, *),
+          factors: factors.filter { $0.constantValue == nil }.map { ObjectIdentifier($0) }.sorted())
+      ]
+    }
+  }
+
+  /// The sum without terms that cancel exactly, or nil when none do.
+  ///
+  /// A gradient through a statistic over one element is such a sum; rounding would leave noise of it.
+  private func withoutOpposites(_ terms: [Term]) -> Expr? {
+    var left = terms
+    var index = 0
+    while index < left.count {
+      let term = left[index]
+      let opposite = left.indices.dropFirst(index + 1).first {
+        left[$0].coefficient == -term.coefficient && left[$0].factors == term.factors
+      }
+      guard let opposite else {
+        index += 1
+        continue
+      }
+      left.remove(at: opposite)
+      left.remove(at: index)
+    }
+    guard left.count < terms.count else { return nil }
+    return left.reduce(.constant(0)) { $1.sign < 0 ? $0 - $1.expression : $0 + $1.expression }
   }
 
   /// The factors of a product, unfolded through products, negations and small divisors.
   private func factors(of x: Expr) -> [Expr] {
     switch x.kind {
-    case .map(.mul): return x.operands.flatMap { factors(of: $0) }
+    case .map(.mul):
+      let parts = x.operands.flatMap { factors(of: $0) }
+      // Products of products of one value would unfold without end.
+      return parts.count > 16 ? [x] : parts
     case .map(.neg): return [.constant(-1)] + factors(of: x.operands[0])
     default: return [x]
     }

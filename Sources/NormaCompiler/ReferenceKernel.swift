@@ -16,9 +16,10 @@ public struct ReferenceKernel: NormKernel {
 
   /// `reference`.
   public var executor: String { "reference" }
-  /// Nothing is kept and no workspace is needed.
+  /// The buffers' values before the step are kept; no workspace is needed.
   public func memory(threads: Int) -> KernelMemory {
-    KernelMemory(savedBytes: 0, workspaceBytes: 0)
+    let floats = program.buffers.reduce(0) { $0 + count($1.roles) }
+    return KernelMemory(savedBytes: 4 * floats, workspaceBytes: 0)
   }
   /// One line.
   public var planDescription: String? { "reference: each node of the graph in Double, in turn" }
@@ -35,14 +36,35 @@ public struct ReferenceKernel: NormKernel {
   private func values(_ call: KernelCall, _ offsets: [Int]) -> Reference.Values {
     func tensor(_ p: UnsafePointer<Float>) -> [Double] { offsets.map { Double(p[$0]) } }
     func small(_ p: UnsafePointer<Float>, _ roles: RoleSet) -> [Double] {
-      let n = (try? sizes.count(roles)) ?? 0
-      return (0..<n).map { Double(p[$0]) }
+      (0..<count(roles)).map { Double(p[$0]) }
     }
     return Reference.Values(
       inputs: call.inputs.map(tensor),
       parameters: zip(call.parameters, program.parameters).map { small($0, $1.roles) },
       buffers: zip(call.buffers, program.buffers).map { small(UnsafePointer($0), $1.roles) },
       hyper: call.hyper, outputGradient: call.outputGradient.map(tensor) ?? [])
+  }
+
+  private func count(_ roles: RoleSet) -> Int { (try? sizes.count(roles)) ?? 0 }
+
+  /// Copies the buffers to the saved memory.
+  private func keepBuffers(_ call: KernelCall) {
+    guard var saved = call.saved?.assumingMemoryBound(to: Float.self) else { return }
+    for (leaf, pointer) in zip(program.buffers, call.buffers) {
+      saved.update(from: pointer, count: count(leaf.roles))
+      saved += count(leaf.roles)
+    }
+  }
+
+  /// The call with the buffers as they were before the step.
+  private func beforeStep(_ call: KernelCall) -> KernelCall {
+    guard var saved = call.saved?.assumingMemoryBound(to: Float.self) else { return call }
+    var call = call
+    for (index, leaf) in program.buffers.enumerated() {
+      call.buffers[index] = saved
+      saved += count(leaf.roles)
+    }
+    return call
   }
 
   private var sizes: Extents {
@@ -55,6 +77,7 @@ public struct ReferenceKernel: NormKernel {
   /// Writes the output and the buffers.
   public func forward(_ call: KernelCall) throws(NormaError) {
     let offsets = offsets()
+    keepBuffers(call)
     let results = reference.forward(values(call, offsets))
     if let y = call.output, let values = results["y"] {
       for (offset, value) in zip(offsets, values) { y[offset] = Float(value) }
@@ -71,7 +94,7 @@ public struct ReferenceKernel: NormKernel {
   /// Writes the gradients.
   public func backward(_ call: KernelCall) throws(NormaError) {
     let offsets = offsets()
-    let results = reference.backward(values(call, offsets))
+    let results = reference.backward(values(beforeStep(call), offsets))
     for (leaf, pointer) in zip(program.inputs, call.inputGradients) {
       guard let pointer, let values = results["input:" + leaf.name] else { continue }
       for (offset, value) in zip(offsets, values) { pointer[offset] = Float(value) }

@@ -51,6 +51,19 @@ struct SmallMemory {
     return strides
   }
 
+  /// The canonical index (batch, space, channel) of each element of a shared array along `roles`.
+  func positions(_ roles: RoleSet) -> [Double] {
+    let canonical = shared.strides(roles)
+    var found = [0]
+    for atom in order where roles.contains(atom) {
+      guard let axis = RoleSet.atoms.firstIndex(of: atom) else { continue }
+      found = found.flatMap { base in
+        (0..<shared.counts[axis]).map { base + $0 * canonical[axis] }
+      }
+    }
+    return found.map(Double.init)
+  }
+
   func extents(worker: Bool) -> Extents { worker ? slice : shared }
 
   /// The roles as addressed within an area.

@@ -24,7 +24,11 @@ extension TilePlanner {
       if !keeps { known = [:] }
       var list: [Emitted] = []
       let due = accumulators.filter { $0.value.pass == pass }
-        .sorted { ($0.value.across ? 1 : 0, $0.value.array.place.offset) < ($1.value.across ? 1 : 0, $1.value.array.place.offset) }
+        .sorted {
+          ($0.value.across ? 1 : 0, $0.value.array.place.offset) < (
+            $1.value.across ? 1 : 0, $1.value.array.place.offset
+          )
+        }
       for (key, accumulator) in due {
         try emit(key, accumulator, &list, &known, &nextRegister)
       }
@@ -72,6 +76,12 @@ extension TilePlanner {
       domains.insert(nodes.graph.nodes[index].domain)
     }
     var trailing = atoms.count
+    // Canonical positions advance evenly along channels only.
+    if plan.form.order == .channelsFirst,
+      nodes.graph.nodes.contains(where: { $0.kind == .position(.all) })
+    {
+      trailing = min(trailing, 2)
+    }
     func suits(_ q: Int) -> Bool {
       let tail = zip(atoms, counts).suffix(q).filter { $0.1 > 1 }.map(\.0)
       return domains.allSatisfy { domain in

@@ -42,7 +42,11 @@ struct TileNodes {
 
   /// Whether a node reduces a full-size value.
   func isTileReduction(_ index: Int) -> Bool {
-    if case .reduce = graph.nodes[index].kind { isFull(graph.nodes[index].operands[0]) } else { false }
+    if case .reduce = graph.nodes[index].kind {
+      isFull(graph.nodes[index].operands[0])
+    } else {
+      false
+    }
   }
 
   /// A domain with roles of one element counted as present, where that decides nothing.
@@ -80,6 +84,11 @@ struct TileNodes {
         crossing[index] = true
       } else if crosses {
         crossing[index] = true
+      } else if case .reduce = node.kind, !complete,
+        !graph.nodes[node.operands[0]].domain.isDisjoint(with: lead)
+      {
+        // Folding what each slice found would cross slices between passes.
+        return false
       } else if !separate {
         if !complete { return false }
         if case .position = node.kind { return false }

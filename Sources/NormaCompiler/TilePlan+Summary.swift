@@ -4,7 +4,9 @@ import NormaCore
 extension TilePlan {
   /// What the plan does, for people: schedule, passes, operations and bytes.
   func summary(keeps savedBytes: Int?) -> String {
-    let order = form.packed ? "packed to channels-last"
+    let order =
+      form.packed
+      ? "packed to channels-last"
       : form.order == .channelsLast ? "channels-last" : "channels-first"
     let slice =
       switch level {
@@ -35,7 +37,8 @@ extension TilePlan {
       var seen: Set<Int32> = []
       for i in 0..<pass.tiles.count {
         let instruction = pass.tiles.pointer[i]
-        for view in [instruction.a, instruction.b, instruction.c] where view.kind == Int32(CK_VIEW_TENSOR) {
+        for view in [instruction.a, instruction.b, instruction.c]
+        where view.kind == Int32(CK_VIEW_TENSOR) {
           seen.insert(view.index)
         }
       }

@@ -13,6 +13,8 @@ final class Frozen<Element>: @unchecked Sendable {
     pointer.initialize(from: elements, count: count)
   }
 
+  var buffer: UnsafeMutableBufferPointer<Element> { .init(start: pointer, count: count) }
+
   deinit {
     pointer.deinitialize(count: count)
     pointer.deallocate()
@@ -23,7 +25,7 @@ final class Frozen<Element>: @unchecked Sendable {
 struct TilePlan: Sendable {
   /// What a shared array is filled from before the first pass.
   enum Source: Sendable {
-    case parameter(Int), buffer(Int), hyper(Int), constant(Double), positions, saved(Int)
+    case parameter(Int), buffer(Int), hyper(Int), constant(Double), table([Double]), saved(Int)
   }
   struct Load: Sendable {
     let source: Source

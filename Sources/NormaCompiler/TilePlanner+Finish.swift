@@ -50,7 +50,8 @@ extension TilePlanner {
       default:
         let index = program.parameters.firstIndex { $0.name == parts[1] } ?? 0
         try store(
-          .parameterGradient(index), array, domain, as: program.parameters[index].roles, output.name)
+          .parameterGradient(index), array, domain, as: program.parameters[index].roles, output.name
+        )
       }
     }
   }
@@ -78,4 +79,3 @@ extension TilePlanner {
         count: memory.count(roles, worker: false)))
   }
 }
-

@@ -71,7 +71,8 @@ struct TilePlanner {
     switch level {
     case .rows:
       plan.sliceRows = min(plan.tileRows, plan.rows)
-      slice = Extents(sample: 1, space: plan.sliceRows, group: extents.counts[3], member: extents.counts[4])
+      slice = Extents(
+        sample: 1, space: plan.sliceRows, group: extents.counts[3], member: extents.counts[4])
     case .sample:
       plan.sliceRows = extents.count(form.rowRoles.subtracting(.batch))
       slice.counts[0] = 1
@@ -79,6 +80,8 @@ struct TilePlanner {
     case .whole:
       plan.sliceRows = plan.rows
     }
+    // An empty batch is planned, though never run.
+    plan.sliceRows = max(1, plan.sliceRows)
     plan.tileRows = min(plan.tileRows, plan.sliceRows)
     let pieces = level == .whole ? (plan.rows + plan.tileRows - 1) / plan.tileRows : 0
     plan.sliceCount = level == .whole ? 1 : (plan.rows + plan.sliceRows - 1) / plan.sliceRows
@@ -125,6 +128,8 @@ struct TilePlanner {
     step.a = a.place
     step.b = (b ?? a).place
     step.c = (c ?? a).place
+    let longer = extent.indices.filter { extent[$0] > 1 || (varying && $0 == 2) }
+    step.axis = longer.count > 1 ? -1 : Int32(longer.first ?? 4)
     step.extent = five(extent)
     step.zs = five(z.strides)
     step.as = five(a.strides)
@@ -166,7 +171,7 @@ struct TilePlanner {
         load(.parameter(program.parameters.firstIndex { $0.name == name } ?? 0))
       case .buffer(let name):
         load(.buffer(program.buffers.firstIndex { $0.name == name } ?? 0))
-      case .position: load(.positions)
+      case .position(let roles): load(.table(memory.positions(roles)))
       case .saved(let number):
         if sliced {
           let array = memory.doubles(node.domain, worker: true)
@@ -303,7 +308,11 @@ struct TilePlanner {
         }
       let merge = TilePlan.Merge(
         family: kind, unitOffset: unitOffset, sharedOffset: Int(array.place.offset), count: count)
-      if plan.level == .whole { merges[stage, default: []].append(merge) } else { plan.epilogueMerges.append(merge) }
+      if plan.level == .whole {
+        merges[stage, default: []].append(merge)
+      } else {
+        plan.epilogueMerges.append(merge)
+      }
       plan.unitFills.append(.init(offset: unitOffset, count: count * planes, value: start))
       let merged = array
       array.place.offset = Int32(unitOffset)
@@ -342,7 +351,8 @@ struct TilePlanner {
     if wide == domain { return (array, 0) }
     let z = memory.doubles(domain, worker: sliced)
     let kind =
-      family == "max" ? CK_FOLD_MAX
+      family == "max"
+      ? CK_FOLD_MAX
       : family == "min" ? CK_FOLD_MIN : CK_FOLD_SUM
     var step = step(
       Int(CK_STEP_FOLD), Int32(kind), domain: wide, sliced: sliced, z: z, a: array)

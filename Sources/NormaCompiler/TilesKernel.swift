@@ -9,8 +9,8 @@ import NormaGraph
 public final class TilesKernel: NormKernel {
   private let program: NormProgram
   private let layout: TensorLayout
-  let forwardPlan: TilePlan
-  let backwardPlan: TilePlan?
+  private let forwardPlan: FrozenPlan
+  private let backwardPlan: FrozenPlan?
   private let savedDoubles: Int
 
   /// Plans a program for a tensor.
@@ -27,7 +27,8 @@ public final class TilesKernel: NormKernel {
     let lowered = try Lowering(extents: extents).lowered(forward + backward)
     let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
     let joint = try Graph(named)
-    let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count)
+    let updated = Set(program.updates.map(\.name))
+    let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count, updated: updated)
     var offsets: [Int] = []
     var total = 0
     for node in saved {
@@ -40,7 +41,7 @@ public final class TilesKernel: NormKernel {
       joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
         + saved.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) })
     forwardPlan = try TilesKernel.plan(
-      forwardGraph, program, extents, form, offsets, layout: layout)
+      forwardGraph, program, extents, form, offsets)
     if backward.isEmpty {
       backwardPlan = nil
     } else {
@@ -51,12 +52,15 @@ public final class TilesKernel: NormKernel {
       let backwardGraph = try Graph(
         zip(joint.outputs, rewritten).dropFirst(forward.count).map { ($0.name, $1) })
       backwardPlan = try TilesKernel.plan(
-        backwardGraph, program, extents, form, offsets, layout: layout)
+        backwardGraph, program, extents, form, offsets)
     }
   }
 
-  /// The statistics of forward that backward reads: reductions reachable from both.
-  private static func savedNodes(_ graph: Graph, forwardCount: Int) -> [Int] {
+  /// What forward computes and backward reads: reductions reachable from both, and buffers, whose
+  /// values before the step are gone by then.
+  private static func savedNodes(
+    _ graph: Graph, forwardCount: Int, updated: Set<String>
+  ) -> [Int] {
     func reachable(_ outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
       var seen = [Bool](repeating: false, count: graph.nodes.count)
       var pending = outputs.map(\.node)
@@ -69,6 +73,7 @@ public final class TilesKernel: NormKernel {
     }
     let forward = reachable(graph.outputs.prefix(forwardCount)) { _ in false }
     func isSaved(_ index: Int) -> Bool {
+      if case .buffer(let name) = graph.nodes[index].kind { return updated.contains(name) }
       guard forward[index], case .reduce = graph.nodes[index].kind else { return false }
       return graph.nodes[graph.nodes[index].operands[0]].domain == .all
     }
@@ -78,11 +83,11 @@ public final class TilesKernel: NormKernel {
 
   private static func plan(
     _ graph: Graph, _ program: NormProgram, _ extents: Extents, _ form: MatrixForm,
-    _ savedOffsets: [Int], layout: TensorLayout
-  ) throws(NormaError) -> TilePlan {
+    _ savedOffsets: [Int]
+  ) throws(NormaError) -> FrozenPlan {
     var planner = TilePlanner(
       graph: graph, program: program, extents: extents, form: form, savedOffsets: savedOffsets)
-    return try planner.finish()
+    return FrozenPlan(try planner.finish())
   }
 
   /// `tiles`.
@@ -91,8 +96,8 @@ public final class TilesKernel: NormKernel {
   /// Saved statistics, and workspace for the given number of workers.
   public func memory(threads: Int) -> KernelMemory {
     let plans = [forwardPlan] + (backwardPlan.map { [$0] } ?? [])
-    var workspace = plans.map { $0.workspaceBytes(threads: threads) }.max() ?? 0
-    if forwardPlan.form.packed {
+    var workspace = plans.map { $0.plan.workspaceBytes(threads: threads) }.max() ?? 0
+    if forwardPlan.plan.form.packed {
       workspace += packedTensorCount * TilePlan.aligned(layout.count * 4)
     }
     return KernelMemory(savedBytes: savedDoubles * 8, workspaceBytes: workspace)
@@ -103,8 +108,8 @@ public final class TilesKernel: NormKernel {
 
   /// Stages, schedule and bytes of both directions.
   public var planDescription: String? {
-    var text = "forward\n" + forwardPlan.summary(keeps: savedDoubles * 8)
-    if let backwardPlan { text += "\nbackward\n" + backwardPlan.summary(keeps: nil) }
+    var text = "forward\n" + forwardPlan.plan.summary(keeps: savedDoubles * 8)
+    if let backwardPlan { text += "\nbackward\n" + backwardPlan.plan.summary(keeps: nil) }
     return text
   }
 
@@ -121,8 +126,10 @@ public final class TilesKernel: NormKernel {
     }
     if layout.count == 0 {
       if !call.accumulate {
-        for store in backwardPlan.stores {
-          if case .parameterGradient(let index) = store.target, let p = call.parameterGradients[index] {
+        for store in backwardPlan.plan.stores {
+          if case .parameterGradient(let index) = store.target,
+            let p = call.parameterGradients[index]
+          {
             p.update(repeating: 0, count: store.count)
           }
         }
@@ -132,7 +139,7 @@ public final class TilesKernel: NormKernel {
     try run(backwardPlan, call, backward: true)
   }
 
-  private func run(_ plan: TilePlan, _ call: KernelCall, backward: Bool) throws(NormaError) {
+  private func run(_ plan: FrozenPlan, _ call: KernelCall, backward: Bool) throws(NormaError) {
     guard let workspace = call.workspace else {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
@@ -148,7 +155,7 @@ public final class TilesKernel: NormKernel {
         slot[inputs + 1] = call.output
       }
       var free = workspace
-      let originals = packedTensors(plan, slot, &free, backward: backward)
+      let originals = packedTensors(plan.plan, slot, &free, backward: backward)
       // A result that nobody wants is still computed; it goes nowhere else.
       TileRun(plan: plan, call: call, tensors: slot, workspace: free).run()
       if originals {

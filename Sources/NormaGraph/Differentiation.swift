@@ -49,7 +49,9 @@ public enum Differentiation {
         guard let contribution else { continue }
         // The adjoint of a broadcast is a reduction.
         let broadcast = node.isMap ? node.domain.subtracting(graph.nodes[operand].domain) : .none
-        add(broadcast.isEmpty ? contribution : contribution.sum(broadcast), to: operand)
+        add(
+          broadcast.isEmpty ? contribution : Simplification.reduce(.sum, contribution, broadcast),
+          to: operand)
       }
     }
     return leaves.map { leaf in

@@ -98,11 +98,13 @@ extension Elementwise {
     "pow", 2, .infix("^", precedence: 4), { a, b, _ in Foundation.pow(a, b) }
   ) { [$0.adjoint * $0.b * $0.a.pow($0.b - 1), $0.adjoint * $0.result * $0.a.log()] }
   /// e to the power a.
-  public static let exp = Elementwise("exp", 1, .function("exp"), { a, _, _ in Foundation.exp(a) }) {
+  public static let exp = Elementwise("exp", 1, .function("exp"), { a, _, _ in Foundation.exp(a) })
+  {
     [$0.adjoint * $0.result]
   }
   /// The natural logarithm.
-  public static let log = Elementwise("log", 1, .function("log"), { a, _, _ in Foundation.log(a) }) {
+  public static let log = Elementwise("log", 1, .function("log"), { a, _, _ in Foundation.log(a) })
+  {
     [$0.adjoint / $0.a]
   }
   /// The hyperbolic tangent.
@@ -114,7 +116,8 @@ extension Elementwise {
     "sigmoid", 1, .function("sigmoid"), { a, _, _ in 1 / (1 + Foundation.exp(-a)) }
   ) { [$0.adjoint * $0.result * (1 - $0.result)] }
   /// The error function.
-  public static let erf = Elementwise("erf", 1, .function("erf"), { a, _, _ in Foundation.erf(a) }) {
+  public static let erf = Elementwise("erf", 1, .function("erf"), { a, _, _ in Foundation.erf(a) })
+  {
     [$0.adjoint * .constant(2 / Double.pi.squareRoot()) * (-$0.a.square()).exp()]
   }
   /// The smaller; the first on a tie; NaN wins.

@@ -105,8 +105,9 @@ extension Expr {
 
   /// Reduces over `roles`; a role the value does not vary along counts as repeated values.
   public func reduced(_ reduction: Reduction, over roles: RoleSet) -> Expr {
-    if splits.groups == nil, roles.intersection(.channel) == .group
-      || roles.intersection(.channel) == .member
+    if splits.groups == nil,
+      roles.intersection(.channel) == .group
+        || roles.intersection(.channel) == .member
     {
       return failing(
         "\(reduction.name) over '\(roles.intersection(.channel))' of a tensor without groups",

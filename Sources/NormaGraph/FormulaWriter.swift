@@ -2,30 +2,46 @@ import NormaCore
 
 /// Turns nodes into text, operands first, so that no graph is too deep.
 struct FormulaWriter {
-  /// A piece of text and how tightly its outermost operation binds.
+  /// A node as a sum of terms; most have one.
   private struct Piece {
-    var text: String
-    var precedence = Precedence.atom
+    var terms: [FormulaTerm]
 
-    /// The text, in parentheses where an operation of `precedence` would tear it apart.
-    func inside(_ precedence: Int) -> String {
-      self.precedence < precedence ? "(\(text))" : text
+    init(_ terms: [FormulaTerm]) { self.terms = terms }
+    init(_ base: FormulaTerm.Base) { terms = [FormulaTerm(base)] }
+
+    var text: String {
+      if terms.count == 1 { return terms[0].text }
+      var text = ""
+      for term in terms {
+        let sign = text.isEmpty ? (term.isNegative ? "-" : "") : term.isNegative ? " - " : " + "
+        text += sign + term.magnitude
+      }
+      return text
+    }
+
+    /// The piece as part of a product.
+    var factor: FormulaTerm {
+      terms.count == 1 ? terms[0] : FormulaTerm(.loose(text))
+    }
+
+    /// The piece as part of a power.
+    var raised: String { terms.count == 1 && terms[0].isAtom ? text : "(\(text))" }
+
+    /// The piece as part of a comparison.
+    var compared: String {
+      terms.count == 1 ? (terms[0].isNegative ? "-" : "") + terms[0].magnitude : text
     }
   }
 
-  private enum Precedence {
-    static let prefix = 3
-    static let power = 4
-    static let atom = 5
-  }
-
-  /// A part used more than once is repeated only when it is this short.
-  private static let shortest = 8
+  /// A part used more than once is repeated when it is no longer than this.
+  private static let shortest = 12
   /// Longer parts stand on a line of their own even when used once.
   private static let longest = 160
 
   private let graph: Graph
   private let uses: [Int]
+  /// Nodes that only updates of buffers use, which have no gradient to stop.
+  private let withoutGradient: [Bool]
   private var taken: Set<String> = []
   private var pieces: [Piece] = []
   private var definitions: [String] = []
@@ -38,10 +54,16 @@ struct FormulaWriter {
       for operand in node.operands { uses[operand] += 1 }
     }
     self.uses = uses
-    for node in graph.nodes {
-      if let name = Self.leafName(node.kind) { taken.insert(name) }
+    var differentiable = [Bool](repeating: false, count: graph.nodes.count)
+    for output in graph.outputs where !output.name.hasPrefix("buffer:") {
+      differentiable[output.node] = true
     }
-    for output in graph.outputs { taken.insert(Self.outputName(output.name)) }
+    for index in graph.nodes.indices.reversed() where differentiable[index] {
+      for operand in graph.nodes[index].operands { differentiable[operand] = true }
+    }
+    withoutGradient = differentiable.map { !$0 }
+    taken.formUnion(graph.nodes.compactMap { Self.leafName($0.kind) })
+    taken.formUnion(graph.outputs.map { Self.outputName($0.name) })
     write()
   }
 
@@ -58,14 +80,15 @@ struct FormulaWriter {
 
   private mutating func write() {
     for (index, node) in graph.nodes.enumerated() {
-      var piece = piece(node)
-      definitions.append(piece.text)
-      let isShared = uses[index] > 1 && piece.text.count > Self.shortest
+      var piece = piece(node, at: index)
+      let text = piece.text
+      definitions.append(text)
+      let isShared = uses[index] > 1 && text.count > Self.shortest
       // What is used once, by a result, is that result's line.
-      if !node.operands.isEmpty, isShared || uses[index] > 0 && piece.text.count > Self.longest {
+      if !node.operands.isEmpty, isShared || uses[index] > 0 && text.count > Self.longest {
         let name = freeName(for: node)
-        written.append(Formula.Line(name: name, expression: piece.text))
-        piece = Piece(text: name)
+        written.append(Formula.Line(name: name, expression: text))
+        piece = Piece(.atom(name))
       }
       pieces.append(piece)
     }
@@ -89,53 +112,63 @@ struct FormulaWriter {
     return name
   }
 
-  private func piece(_ node: Graph.Node) -> Piece {
+  private func piece(_ node: Graph.Node, at index: Int) -> Piece {
     let operands = node.operands.map { pieces[$0] }
     switch node.kind {
-    case .constant(let value):
-      return Piece(
-        text: Self.number(value), precedence: value < 0 ? Precedence.prefix : Precedence.atom)
-    case .count(let roles): return Piece(text: "N(\(Self.list(roles)))")
-    case .position(let roles): return Piece(text: "index(\(Self.list(roles)))")
-    case .saved(let index): return Piece(text: "saved\(index)")
-    case .stopGradient: return Piece(text: "stop_gradient(\(operands[0].text))")
+    case .constant(let value): return Piece([FormulaTerm(value)])
+    case .count(let roles): return Piece(.count(Self.list(roles)))
+    case .position(let roles): return Piece(.atom("index(\(Self.list(roles)))"))
+    case .saved(let index): return Piece(.atom("saved\(index)"))
+    case .stopGradient where withoutGradient[index]: return operands[0]
+    case .stopGradient: return Piece(.atom("stop_gradient(\(operands[0].text))"))
     case .map(let operation): return piece(operation, operands)
-    case .reduce(let reduction, let roles):
-      var arguments = [operands[0].text, Self.list(roles)]
-      switch reduction {
-      case .variance(let correction) where correction != 0:
-        arguments.append("correction = \(Self.number(correction))")
-      case .norm(let p): arguments.append("p = \(Self.number(p))")
-      default: break
-      }
-      return Piece(text: "\(reduction.name)(\(arguments.joined(separator: ", ")))")
+    case .reduce(let reduction, let roles): return piece(reduction, roles, of: operands[0])
     case .input, .outputGradient, .hyper, .parameter, .buffer:
-      return Piece(text: Self.leafName(node.kind) ?? "")
+      return Piece(.atom(Self.leafName(node.kind) ?? ""))
     }
   }
 
   private func piece(_ operation: Elementwise, _ operands: [Piece]) -> Piece {
+    switch operation {
+    case .add: return Piece(operands[0].terms + operands[1].terms)
+    case .sub: return Piece(operands[0].terms + operands[1].terms.map { -$0 })
+    case .neg: return Piece(operands[0].terms.map { -$0 })
+    case .mul: return Piece([operands[0].factor * operands[1].factor])
+    case .div: return Piece([operands[0].factor / operands[1].factor])
+    case .square: return Piece([operands[0].factor * operands[0].factor])
+    default: break
+    }
     switch operation.notation {
+    case .infix(let sign, precedence: 0):
+      return Piece(.loose("\(operands[0].compared) \(sign) \(operands[1].compared)"))
+    case .infix(let sign, _):
+      return Piece(.power(operands[0].raised + sign + operands[1].raised))
     case .function(let name):
-      return Piece(text: "\(name)(\(operands.map(\.text).joined(separator: ", ")))")
+      return Piece(.atom("\(name)(\(operands.map(\.text).joined(separator: ", ")))"))
     case .prefix(let sign):
-      return Piece(
-        text: sign + operands[0].inside(Precedence.power), precedence: Precedence.prefix)
+      return Piece(.power(sign + operands[0].raised))
     case .power(let exponent):
-      return Piece(
-        text: "\(operands[0].inside(Precedence.atom))^\(exponent)", precedence: Precedence.power)
-    case .infix(let sign, let precedence) where precedence == Precedence.power:
-      return Piece(
-        text: operands[0].inside(Precedence.atom) + sign + operands[1].inside(Precedence.atom),
-        precedence: precedence)
-    case .infix(let sign, let precedence):
-      // Sums and products may be regrouped; differences, quotients and comparisons may not.
-      let isComparison = precedence == 0
-      let isFree = sign == "+" || sign == "*"
-      let left = operands[0].inside(isComparison ? precedence + 1 : precedence)
-      var right = operands[1].inside(isFree ? precedence : precedence + 1)
-      if right.hasPrefix("-") { right = "(\(right))" }
-      return Piece(text: "\(left) \(sign) \(right)", precedence: precedence)
+      return Piece(.power("\(operands[0].raised)^\(exponent)"))
+    }
+  }
+
+  private func piece(_ reduction: Reduction, _ roles: RoleSet, of operand: Piece) -> Piece {
+    let over = Self.list(roles)
+    func call(_ text: String, _ setting: String = "") -> FormulaTerm {
+      FormulaTerm(.atom("\(reduction.name)(\(text), \(over)\(setting))"))
+    }
+    switch reduction {
+    case .sum where operand.terms.count == 1:
+      let (number, rest) = operand.terms[0].separated
+      return Piece([number * FormulaTerm(.sum(of: rest.text, over: over))])
+    case .sum: return Piece(.sum(of: operand.text, over: over))
+    case .mean where operand.terms.count == 1:
+      let (number, rest) = operand.terms[0].separated
+      return Piece([number * call(rest.text)])
+    case .variance(let correction) where correction != 0:
+      return Piece([call(operand.text, ", correction = \(FormulaTerm.number(correction))")])
+    case .norm(let p): return Piece([call(operand.text, ", p = \(FormulaTerm.number(p))")])
+    case .mean, .variance, .meanSquare, .max, .min: return Piece([call(operand.text)])
     }
   }
 
@@ -159,8 +192,4 @@ struct FormulaWriter {
   }
 
   private static func list(_ roles: RoleSet) -> String { roles.names.joined(separator: ", ") }
-
-  private static func number(_ value: Double) -> String {
-    value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
-  }
 }

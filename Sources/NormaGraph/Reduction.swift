@@ -33,17 +33,21 @@ public enum Reduction: Hashable, Sendable {
   /// The adjoint of the operand `x`, given the node's value and its adjoint.
   func derivative(of x: Expr, over roles: RoleSet, result: Expr, adjoint: Expr) -> Expr {
     let n = Expr.count(roles)
+    /// What arrives, at the first element that equals the result; zero elsewhere.
+    func chosen(_ candidates: Expr, _ arriving: Expr) -> Expr {
+      let index = Expr.position(roles)
+      let equal = Expr.select(candidates.eq(result), index, .constant(.infinity))
+      return Expr.select(index.eq(equal.minimum(over: roles)), arriving, .constant(0))
+    }
     switch self {
     case .sum: return adjoint
     case .mean: return adjoint / n
     case .variance(let correction):
       return adjoint * 2 / (n - .constant(correction)) * (x - x.mean(roles))
     case .meanSquare: return adjoint * 2 / n * x
-    case .max, .min:
-      let index = Expr.position(roles)
-      let chosen = Expr.select(x.eq(result), index, .constant(.infinity))
-      return Expr.select(index.eq(chosen.minimum(over: roles)), adjoint, .constant(0))
+    case .max, .min: return chosen(x, adjoint)
     case .norm(let p):
+      if p.isInfinite { return chosen(x.abs(), adjoint * x.sign()) }
       let slope: Expr
       if p == 2 {
         slope = x / result

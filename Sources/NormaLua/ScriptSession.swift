@@ -50,7 +50,9 @@ public final class ScriptSession {
   /// - Throws: `script` when it is something else, `usage` for an unknown name.
   public func normSpec(_ value: LuaValue, owner: String) throws(NormaError) -> NormSpec {
     if let boxed = Boxed<NormSpec>.from(lua: value) { return boxed.value }
-    if let constructor = NormConstructor.from(lua: value) { return constructor.spec }
+    if let constructor = NormConstructor.from(lua: value) {
+      return NormSpec(constructor.name, place: interpreter.place)
+    }
     guard case .string(let name) = value else {
       throw NormaError(
         .script, "\(owner): a norm is expected, got \(value.quoted)",

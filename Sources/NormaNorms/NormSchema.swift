@@ -82,7 +82,8 @@ public struct Alias: Sendable {
   /// Makes an alias.
   public init(
     _ name: String, of target: String,
-    transform: @escaping @Sendable (HyperValue) throws(NormaError) -> HyperValue = { value in value }
+    transform: @escaping @Sendable (HyperValue) throws(NormaError) -> HyperValue = { value in value
+    }
   ) {
     self.name = name
     self.target = target

@@ -13,12 +13,16 @@ struct Norma: ParsableCommand {
       them on arrays and in networks.
 
       Examples:
+        norma run scripts/experiments/first.lua
         norma norms list
         norma norms show layer --plan
         norma apply rms --input x.npy --out out
       """,
     version: "norma \(version)",
-    subcommands: [RunCommand.self, EvaluateCommand.self, ApplyCommand.self, NormsCommand.self])
+    subcommands: [
+      RunCommand.self, EvaluateCommand.self, ApplyCommand.self, NormsCommand.self,
+      PluginsCommand.self, DoctorCommand.self,
+    ])
 
   /// Runs what the arguments ask for; every failure is rendered in one place.
   static func main() {

@@ -5,9 +5,11 @@ import NormaCore
 @Test("Philox gives the published known answers")
 func philoxKnownAnswers() {
   let zero = RandomSource.philox(counter: 0, stream: 0, seed: 0)
-  #expect([zero.0, zero.1, zero.2, zero.3] == [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8])
+  #expect(
+    [zero.0, zero.1, zero.2, zero.3] == [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8])
   let ones = RandomSource.philox(counter: .max, stream: .max, seed: .max)
-  #expect([ones.0, ones.1, ones.2, ones.3] == [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd])
+  #expect(
+    [ones.0, ones.1, ones.2, ones.3] == [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd])
 }
 
 @Test("A mistyped name finds the nearest, a foreign one finds none")

@@ -13,6 +13,10 @@ void ck_small_map(int operation, const int64_t extent[CK_AXES], double *z,
                   const double *b, const int64_t bs[CK_AXES], const double *c,
                   const int64_t cs[CK_AXES]);
 
+/* The same along one axis only. */
+void ck_small_map_line(int operation, int64_t n, double *z, int64_t zs, const double *a, int64_t as,
+                       const double *b, int64_t bs, const double *c, int64_t cs);
+
 enum { CK_FOLD_SUM, CK_FOLD_MAX, CK_FOLD_MIN };
 /* z = fold of a over the axes along which zs is 0; z is first set to `start`. */
 void ck_small_fold(int fold, double start, const int64_t extent[CK_AXES], double *z,

@@ -23,7 +23,7 @@ typedef struct {
   int32_t what;
   int32_t operation;
   int32_t varying; /* extent[2] is the number of rows of the slice */
-  int32_t reserved;
+  int32_t axis;    /* the only axis longer than 1, or -1: most steps are one short loop */
   double start;
   int64_t z_plane, a_plane;
   ck_place z, a, b, c;

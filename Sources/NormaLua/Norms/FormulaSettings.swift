@@ -71,7 +71,7 @@ extension Mode: HostNamed {
 
 extension Dimensions: HostNamed {
   /// What messages call the sizes an initial value may depend on.
-  public static var luaName: String { "sizes" }
+  public static var luaName: String { "set of sizes" }
 
   /// `d.channel`, `d.group` and `d.member`.
   static func type() -> HostType<Boxed<Dimensions>> {

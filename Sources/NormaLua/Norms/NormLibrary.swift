@@ -61,9 +61,6 @@ final class NormConstructor: HostObject {
     self.name = name
   }
 
-  /// The norm with its defaults.
-  var spec: NormSpec { NormSpec(name) }
-
   static func type(_ registry: NormRegistry) -> HostType<NormConstructor> {
     let type = HostType<NormConstructor>()
     type.call { constructor, call throws(NormaError) in

@@ -9,12 +9,13 @@ struct NormRun {
 
   init(
     _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, mode: Mode,
-    executor: ExecutorChoice
+    executor: ExecutorChoice, gradient: Bool
   ) throws(NormaError) {
     self.layout = layout
     layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     do throws(NormaError) {
-      kernel = try layer.kernel(for: layout, mode: mode, executor: executor)
+      kernel = try layer.kernel(
+        for: layout, mode: mode, executor: executor, gradient: gradient)
     } catch {
       throw error.at(spec.place)
     }

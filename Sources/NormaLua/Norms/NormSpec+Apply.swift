@@ -8,7 +8,7 @@ extension NormSpec {
     type.property("name") { .string($0.value.name) }
     type.describe { $0.value.label }
     type.method("apply") { spec, call throws(NormaError) in
-      let trial = try ScriptTrial(spec.value, call, optionsAt: 1, in: registry)
+      let trial = try ScriptTrial(spec.value, call, optionsAt: 1, gradient: false, in: registry)
       let result = try trial.run()
       let y = try ScriptTensor(trial.x.shape, result.output)
       guard trial.mode == .train, !result.buffers.isEmpty else { return [.object(y)] }
@@ -19,7 +19,7 @@ extension NormSpec {
       return [.object(y), try call.interpreter.table(fields: buffers)]
     }
     type.method("gradient") { spec, call throws(NormaError) in
-      let trial = try ScriptTrial(spec.value, call, optionsAt: 2, in: registry)
+      let trial = try ScriptTrial(spec.value, call, optionsAt: 2, gradient: true, in: registry)
       let dy = try call.value(1, "dy", as: ScriptTensor.self)
       guard dy.shape == trial.x.shape else {
         throw call.error("dy has shape \(dy.shape), x \(trial.x.shape)")
@@ -44,7 +44,8 @@ private struct ScriptTrial {
   private let buffers: [[Float]]
 
   init(
-    _ spec: NormSpec, _ call: CallContext, optionsAt index: Int, in registry: NormRegistry
+    _ spec: NormSpec, _ call: CallContext, optionsAt index: Int, gradient: Bool,
+    in registry: NormRegistry
   ) throws(NormaError) {
     guard spec.name != NormSpec.noneName else { throw call.error("'none' is no norm to apply") }
     x = try call.value(0, "x", as: ScriptTensor.self)
@@ -70,7 +71,7 @@ private struct ScriptTrial {
     }
     norm = try NormRun(
       spec, in: registry, layout: layout, mode: mode,
-      executor: try options.choice("executor", default: ExecutorChoice.auto))
+      executor: try options.choice("executor", default: ExecutorChoice.auto), gradient: gradient)
     parameters = try options.state("param", norm.layer.parameters)
     buffers = try options.state("buffer", norm.layer.buffers)
   }

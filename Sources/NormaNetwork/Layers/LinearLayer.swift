@@ -17,7 +17,8 @@ enum LinearLayer: LayerKind {
   ) throws(NormaError) -> Value {
     guard let inputs = x.shape.last, inputs > 0 else {
       throw NormaError(
-        .usage, "nn.linear: needs [..., features], got \(x.shape)", help: "put nn.flatten before it")
+        .usage, "nn.linear: needs [..., features], got \(x.shape)", help: "put nn.flatten before it"
+      )
     }
     let units = options.int("units")
     // Kaiming-uniform with a = sqrt(5), as PyTorch does, comes to this bound.

@@ -111,10 +111,7 @@ extension Network {
         "'\(spec.name)' takes up to \(evaluationBatch) samples of \(size) values, got"
           + " \(input.count) values")
     }
-    let zeros = [Int32](repeating: 0, count: count)
-    try withBuffers(input, zeros) { input, labels throws(NormaError) in
-      try fill(evaluationProgram, input, labels)
-    }
+    input.withUnsafeBufferPointer { copy($0, to: evaluationProgram) }
     ck_serial_libraries()
     try evaluationProgram.forward(run(step: 0))
     let classes = outputShape.reduce(1, *)
@@ -132,7 +129,7 @@ extension Network {
     }
   }
 
-  /// Copies samples in, checked; the rest of the batch becomes zero.
+  /// Copies samples and labels in, checked; the rest of the batch becomes zero.
   private func fill(
     _ program: Program, _ input: UnsafeBufferPointer<Float>, _ labels: UnsafeBufferPointer<Int32>
   ) throws(NormaError) {
@@ -156,10 +153,13 @@ extension Network {
       }
       self.labels[index] = label
     }
-    guard let source = input.baseAddress else { return }
-    program.input.update(from: source, count: input.count)
+    copy(input, to: program)
+  }
+
+  private func copy(_ input: UnsafeBufferPointer<Float>, to program: Program) {
+    if let source = input.baseAddress { program.input.update(from: source, count: input.count) }
     (program.input + input.count).update(
-      repeating: 0, count: program.batch * size - input.count)
+      repeating: 0, count: program.batch * spec.input.reduce(1, *) - input.count)
   }
 
   private func lossPass(

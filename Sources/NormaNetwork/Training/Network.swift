@@ -57,7 +57,8 @@ public final class Network {
     let evaluationBatch = evaluationBatch ?? batch
     guard batch >= 1, evaluationBatch >= 1 else {
       throw NormaError(
-        .usage, "model '\(spec.name)': the batch must be at least 1, got"
+        .usage,
+        "model '\(spec.name)': the batch must be at least 1, got"
           + " \(min(batch, evaluationBatch))", place: spec.place)
     }
     guard threads >= 1 else {

@@ -12,7 +12,8 @@ extension BuiltIns {
   ) { n in
     let epsilon = n.epsilon()
     let momentum = n.real(
-      "momentum", default: 0.1, Bounds(min: 0, max: 1), "weight of the new value in running buffers")
+      "momentum", default: 0.1, Bounds(min: 0, max: 1), "weight of the new value in running buffers"
+    )
     n.alias(
       Alias("decay", of: "momentum") { value throws(NormaError) in
         switch value {

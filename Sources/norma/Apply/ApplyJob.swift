@@ -38,7 +38,7 @@ struct ApplyJob {
         .usage, "norm.\(schema.name) takes further inputs (\(names)), which apply does not",
         help: "use it in a network: norma run")
     }
-    let x = try NPY.readFloating(input)
+    let x = try Self.read(input)
     guard (1...8).contains(x.shape.count) else {
       throw NormaError(
         .data, "'\(input)' has rank \(x.shape.count), expected 1 to 8",
@@ -52,7 +52,7 @@ struct ApplyJob {
     }
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     if let grad {
-      let array = try NPY.readFloating(grad)
+      let array = try Self.read(grad)
       guard array.shape == x.shape else {
         throw NormaError(
           .data, "'\(grad)' has shape \(array.shape), but '\(input)' has shape \(x.shape)",
@@ -73,6 +73,16 @@ struct ApplyJob {
     self.mode = mode
     self.inputPath = input
     self.x = x
+  }
+
+  private static func read(_ path: String) throws(NormaError) -> NPYArray {
+    do throws(NormaError) {
+      return try NPY.readFloating(path)
+    } catch {
+      var error = error
+      error.help = error.help ?? "give the path of a file that numpy.save wrote"
+      throw error
+    }
   }
 
   /// The values of each tensor: its file's, else its initial value.
@@ -99,7 +109,7 @@ struct ApplyJob {
         values.append(.repeated(tensor.initialValue, count: tensor.count))
         continue
       }
-      let array = try NPY.readFloating(file)
+      let array = try Self.read(file)
       guard array.shape == tensor.shape || array.shape == [tensor.count] else {
         throw NormaError(
           .data,

@@ -26,9 +26,12 @@ struct ResultFolder {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw refusal(because: error)
+      let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+      throw refusal(system.map { String(cString: strerror(Int32($0.code))) } ?? "it is a file")
     }
-    guard access(folder, W_OK | X_OK) == 0 else { throw refusal(because: nil) }
+    guard access(folder, W_OK | X_OK) == 0 else {
+      throw refusal(String(cString: strerror(errno)))
+    }
   }
 
   func path(of array: ResultArray) -> String {
@@ -40,11 +43,9 @@ struct ResultFolder {
     try NPY.write(array.values, shape: array.shape, to: path(of: array))
   }
 
-  private func refusal(because error: (any Error)?) -> NormaError {
-    let system = (error as NSError?)?.userInfo[NSUnderlyingErrorKey] as? NSError
-    let code = system.map { Int32($0.code) } ?? errno
-    return NormaError(
-      .io, "cannot write to the folder '\(folder)': \(String(cString: strerror(code)))",
+  private func refusal(_ reason: String) -> NormaError {
+    NormaError(
+      .io, "cannot write to the folder '\(folder)': \(reason)",
       help: "choose an --out that is a folder you may write to, or that does not exist yet")
   }
 }

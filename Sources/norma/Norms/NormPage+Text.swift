@@ -13,7 +13,9 @@ extension NormPage {
     for formula in formulas {
       let suffix = formula.mode.map { " (\($0))" } ?? ""
       lines += heading("formula" + suffix) + formula.forward.map { StyledText("  " + $0) }
-      lines += heading("gradient" + suffix) + formula.gradient.map { StyledText("  " + $0) }
+      if !formula.gradient.isEmpty {
+        lines += heading("gradient" + suffix) + formula.gradient.map { StyledText("  " + $0) }
+      }
       if !formula.statistics.isEmpty {
         var table = Table(["statistic", "over", "one for each"])
         for statistic in formula.statistics {

@@ -2,6 +2,7 @@ import NormaCompiler
 import NormaCore
 import NormaGraph
 import NormaNorms
+import NormaPlugins
 
 /// Everything there is to say about a norm.
 struct NormPage: Encodable {
@@ -70,6 +71,9 @@ struct NormPage: Encodable {
           hyper: layer.hyper, channels: layout.channelCount, mode: mode, gradient: true)
         formulas.append(try FormulaText(program, mode: mode))
       }
+    }
+    if let text = entry.pluginFormula {
+      formulas.append(FormulaText(mode: nil, forward: [text], gradient: [], statistics: []))
     }
     if formulas.count == 2, formulas[0].forward == formulas[1].forward {
       formulas = [formulas[0].forAllModes]

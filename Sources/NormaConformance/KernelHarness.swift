@@ -1,0 +1,145 @@
+import NormaGraph
+public import NormaCore
+public import NormaNorms
+
+/// A built norm with all the memory its kernel needs, set and read as plain arrays in C order.
+///
+/// ```swift
+/// let harness = try KernelHarness(layer: layer, layout: layout, mode: .train)
+/// harness.x = values
+/// try harness.forward()            // harness.y, harness.buffers
+/// try harness.backward(gradient)   // harness.inputGradients["x"], harness.parameterGradients["gamma"]
+/// ```
+/// Parameters and buffers start at their initial values. Every piece of memory stands between guard
+/// zones; outputs, saved values and workspace are filled with NaN before a call. What a kernel did
+/// that it must not do is listed in `violations`. Use a harness from one thread.
+public final class KernelHarness {
+  /// The norm.
+  public let layer: NormLayer
+  /// The shape and strides of `x`, `y` and their gradients.
+  public let layout: TensorLayout
+  /// Training or inference.
+  public let mode: Mode
+  /// What runs.
+  public let kernel: any NormKernel
+  /// How many threads a call may use.
+  public let threads: Int
+
+  /// The input tensors by name, `x` among them.
+  public var inputs: [String: [Float]] = [:]
+  /// The parameters by name.
+  public var parameters: [String: [Float]] = [:]
+  /// The buffers by name; after `forward` in training, the new values.
+  public var buffers: [String: [Float]] = [:]
+  /// The values of the real hyper-parameters, in the order of the schema.
+  public var hyper: [Double]
+  /// The inputs and parameters whose gradient `backward` is not asked for.
+  public var unwantedGradients: Set<String> = []
+
+  /// The output of the last `forward`.
+  public internal(set) var y: [Float] = []
+  /// The gradients of the inputs from the last `backward`.
+  public internal(set) var inputGradients: [String: [Float]] = [:]
+  /// The gradients of the parameters from the last `backward`; what it adds to when told to accumulate.
+  public var parameterGradients: [String: [Float]] = [:]
+  /// What the kernel did to memory that is not its own, one sentence each.
+  public internal(set) var violations: [String] = []
+
+  let inputNames: [String]
+  let memory: Memory
+
+  /// Builds the kernel and allocates.
+  ///
+  /// - Parameters:
+  ///   - gradient: whether `backward` will be called.
+  ///   - shift: how many floats the tensors lie off 64-byte alignment.
+  /// - Throws: what the norm throws when it refuses the shape; `usage` for negative strides.
+  public init(
+    layer: NormLayer, layout: TensorLayout, mode: Mode, executor: ExecutorChoice = .auto,
+    threads: Int = 1, gradient: Bool = true, shift: Int = 0
+  ) throws(NormaError) {
+    guard layout.strides.allSatisfy({ $0 >= 0 }) else {
+      throw NormaError(
+        .usage, "strides \(layout.strides) run backwards", help: "give strides of 0 or more")
+    }
+    kernel = try layer.kernel(for: layout, mode: mode, executor: executor, gradient: gradient)
+    self.layer = layer
+    self.layout = layout
+    self.mode = mode
+    self.threads = max(threads, 1)
+    hyper = layer.realHyper
+    let splits = try layer.entry.provider.splits(layer.hyper, channels: layout.channelCount)
+    let extents = try splits.extents(
+      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    let second = layer.entry.schema.inputs.filter { $0.name != "x" }
+    inputNames = ["x"] + second.map(\.name)
+    let tensors =
+      [GuardedTensor(layout, shift: 4 * shift)]
+      + second.map { input in
+        input.roles == .all
+          ? GuardedTensor(layout, shift: 4 * shift)
+          : GuardedTensor(count: extents.count(input.roles), shift: 4 * shift)
+      }
+    memory = Memory(
+      inputs: tensors, layer: layer, layout: layout, request: kernel.memory(threads: self.threads),
+      gradient: gradient, shift: 4 * shift)
+    for (name, tensor) in zip(inputNames, tensors) {
+      inputs[name] = [Float](repeating: 0, count: tensor.count)
+    }
+    for state in layer.parameters {
+      parameters[state.spec.name] = [Float](
+        repeating: Float(state.initialValue), count: state.count)
+      parameterGradients[state.spec.name] = [Float](repeating: 0, count: state.count)
+    }
+    for state in layer.buffers {
+      buffers[state.spec.name] = [Float](repeating: Float(state.initialValue), count: state.count)
+    }
+  }
+
+  /// The main input, in C order.
+  public var x: [Float] {
+    get { inputs["x"] ?? [] }
+    set { inputs["x"] = newValue }
+  }
+
+  /// The gradient of `x` from the last `backward`.
+  public var inputGradient: [Float] { inputGradients["x"] ?? [] }
+}
+
+extension KernelHarness {
+  /// Everything a call points at.
+  struct Memory {
+    let inputs: [GuardedTensor]
+    let parameters: [GuardedTensor]
+    let buffers: [GuardedTensor]
+    let output: GuardedTensor
+    let outputGradient: GuardedTensor
+    let inputGradients: [GuardedTensor]
+    let parameterGradients: [GuardedTensor]
+    let saved: GuardedMemory
+    let workspace: GuardedMemory
+
+    init(
+      inputs: [GuardedTensor], layer: NormLayer, layout: TensorLayout, request: KernelMemory,
+      gradient: Bool, shift: Int
+    ) {
+      self.inputs = inputs
+      parameters = layer.parameters.map { GuardedTensor(count: $0.count, shift: shift) }
+      buffers = layer.buffers.map { GuardedTensor(count: $0.count, shift: shift) }
+      output = GuardedTensor(layout, shift: shift)
+      // Without a backward pass its tensors would only cost memory.
+      outputGradient =
+        gradient ? GuardedTensor(layout, shift: shift) : GuardedTensor(count: 0)
+      inputGradients =
+        gradient
+        ? inputs.enumerated().map { index, tensor in
+          index == 0 || tensor.count == layout.count
+            ? GuardedTensor(layout, shift: shift) : GuardedTensor(count: tensor.count, shift: shift)
+        } : []
+      parameterGradients =
+        gradient ? layer.parameters.map { GuardedTensor(count: $0.count, shift: shift) } : []
+      saved = GuardedMemory(bytes: request.savedBytes)
+      workspace = GuardedMemory(bytes: request.workspaceBytes)
+    }
+  }
+}

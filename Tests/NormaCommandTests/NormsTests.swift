@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+/// `norma norms`, `plugins` and `doctor`, and what all commands share.
+struct NormsTests {
+  private let builtIns = ["batch", "group", "instance", "layer", "rms"]
+
+  @Test("The list has every built-in with its source, as text and as JSON")
+  func list() throws {
+    let text = try Command(["norms", "list"])
+    #expect(text.status == 0 && text.errors.isEmpty)
+    for name in builtIns { #expect(text.output.contains("\n\(name) ")) }
+    let items = try Command(["norms", "list", "--json"]).json as? [[String: Any]]
+    #expect(items?.compactMap { $0["name"] as? String } == builtIns)
+    #expect(items?.allSatisfy { $0["source"] as? String == "built-in" } == true)
+  }
+
+  @Test("A page has formula, gradient, settings, state and paper", arguments: ["layer", "batch"])
+  func show(name: String) throws {
+    let page = try Command(["norms", "show", name])
+    #expect(page.status == 0 && page.errors.isEmpty)
+    for part in ["y = ", "dx = ", "dgamma = ", "epsilon", ">= 0", "gain", "arXiv", "built-in"] {
+      #expect(page.output.contains(part), "\(part)")
+    }
+  }
+
+  @Test("Batch norm's page tells its modes apart and shows its running buffers")
+  func modes() throws {
+    let page = try Command(["norms", "show", "batch"]).output
+    #expect(page.contains("formula (train)") && page.contains("formula (infer)"))
+    #expect(page.contains("running_mean = (1 - momentum) * running_mean + momentum * mean"))
+    let infer = try Command(["norms", "show", "batch", "--mode", "infer"]).output
+    #expect(!infer.contains("formula (train)"))
+  }
+
+  @Test("Settings change the page: without scale there is no gamma in the formula")
+  func settings() throws {
+    let page = try Command(["norms", "show", "rms", "--hyper", "scale=false", "--json"]).json
+    let formulas = (page as? [String: Any])?["formulas"] as? [[String: Any]]
+    #expect(
+      formulas?.first?["forward"] as? [String]
+        == ["y = x * rsqrt(mean_square(x, channel) + epsilon)"])
+  }
+
+  @Test("A plan is of the given shape; a shape the norm cannot take is refused")
+  func plan() throws {
+    let plan = try Command(["norms", "show", "layer", "--plan", "--shape", "64x32"])
+    #expect(plan.status == 0 && plan.output.contains("64 rows of 32"))
+    let refused = try Command(["norms", "show", "group", "--shape", "8x30"])
+    #expect(refused.status == 64 && refused.errors.contains("1 2 3 5 6 10 15 30"))
+    #expect(try Command(["norms", "show", "layer", "--shape", "3xx"]).status == 64)
+    #expect(try Command(["norms", "show", "lyer"]).errors.contains("did you mean 'layer'?"))
+  }
+
+  @Test("A plugin's norms are listed with their source; what is no plugin is refused with a reason")
+  func plugins() throws {
+    let bench = try Workbench()
+    try Data("no library".utf8).write(to: bench.folder.appending(path: "broken.so"))
+    let environment = ["NORMA_PLUGIN_PATH": bench.folder.path]
+    let list = try Command(["plugins", "list"], environment: environment)
+    #expect(list.status == 0)
+    #expect(list.output.contains("refused") && list.output.contains("broken.so"))
+    let items = try Command(["plugins", "list", "--json"], environment: environment).json
+    #expect((items as? [[String: Any]])?.first?["accepted"] as? Bool == false)
+    let norms = try Command(["norms", "list"], environment: environment)
+    #expect(norms.status == 0 && norms.errors.contains("broken.so"))
+    let none = try Command(["plugins", "list"])
+    #expect(none.status == 0 && none.errors.contains("NORMA_PLUGIN_PATH"))
+  }
+
+  @Test("The doctor names versions, processor and data sets")
+  func doctor() throws {
+    let report = try Command(["doctor", "--json"]).json as? [String: Any]
+    let machine = report?["machine"] as? [String: Any]
+    #expect(machine?["cores"] as? Int ?? 0 > 0)
+    let libraries = machine?["libraries"] as? [[String: Any]]
+    #expect(libraries?.compactMap { $0["name"] as? String } == ["lua", "onednn"])
+    #expect(libraries?.allSatisfy { $0["version"] as? String != "unknown" } == true)
+    let sets = report?["dataSets"] as? [[String: Any]]
+    #expect(sets?.contains { $0["name"] as? String == "fashion-mnist" } == true)
+    #expect(sets?.allSatisfy { $0["location"] != nil || $0["help"] != nil } == true)
+  }
+
+  @Test("Help and version succeed on standard output; mistakes end with 64 on standard error")
+  func shell() throws {
+    #expect(try Command(["--version"]).output.hasPrefix("norma "))
+    let help = try Command(["--help"])
+    #expect(help.status == 0 && help.output.contains("apply") && help.errors.isEmpty)
+    let mistyped = try Command(["aply"])
+    #expect(mistyped.status == 64 && mistyped.output.isEmpty)
+    #expect(mistyped.errors.contains("'aply'; did you mean 'apply'?"))
+    #expect(try Command(["norms", "lst"]).errors.contains("did you mean 'list'?"))
+    let option = try Command(["norms", "list", "--jsn"])
+    #expect(option.status == 64 && option.errors.hasPrefix("norma: "))
+  }
+
+  @Test("Every command's help has two examples or more")
+  func examples() throws {
+    let commands = [
+      [], ["apply"], ["norms"], ["norms", "list"], ["norms", "show"], ["plugins"],
+      ["plugins", "list"], ["doctor"],
+    ]
+    for command in commands {
+      let help = try Command(command + ["--help"]).output
+      let after = help.components(separatedBy: "Examples:").last ?? ""
+      let examples = after.components(separatedBy: "USAGE:").first ?? ""
+      #expect(examples.components(separatedBy: "norma ").count > 2, "\(command)")
+    }
+  }
+
+  @Test("Colour is written when asked for and never into a file by itself")
+  func color() throws {
+    #expect(!(try Command(["norms", "list"]).output.contains("\u{1B}")))
+    #expect(try Command(["norms", "list", "--color", "always"]).output.contains("\u{1B}[36m"))
+    #expect(try Command(["norms", "show", "x", "--color", "always"]).errors.contains("\u{1B}["))
+    let forced = ["FORCE_COLOR": "1", "NO_COLOR": "1"]
+    #expect(!(try Command(["norms", "list"], environment: forced).output.contains("\u{1B}")))
+  }
+
+  @Test("A command that only lists starts in well under a tenth of a second")
+  func start() throws {
+    let clock = ContinuousClock()
+    let times = try (0..<5).map { _ in
+      try clock.measure { _ = try Command(["norms", "list"]) }
+    }
+    // The best of several: other work on the machine is not the command's.
+    #expect((times.min() ?? .zero) < .milliseconds(100))
+  }
+}

@@ -1,0 +1,150 @@
+import NormaCompiler
+import NormaCore
+import NormaGraph
+import Testing
+
+/// Memory of one call, filled at random.
+private struct Bench {
+  let layout: TensorLayout
+  var call = KernelCall()
+  let x: [Float]
+  let dy: [Float]
+  let gamma: [Float]
+  private var owned: [UnsafeMutableRawPointer] = []
+
+  init(_ layout: TensorLayout, _ kernel: any NormKernel, threads: Int) {
+    self.layout = layout
+    var random = RandomSource(seed: 5)
+    func draw(_ n: Int) -> [Float] { (0..<n).map { _ in Float(random.normal() + 0.2) } }
+    x = draw(layout.count)
+    dy = draw(layout.count)
+    gamma = draw(layout.channelCount)
+    call.hyper = [0.01]
+    call.threads = threads
+    call.inputs = [UnsafePointer(floats(x))]
+    call.outputGradient = UnsafePointer(floats(dy))
+    call.parameters = [UnsafePointer(floats(gamma)), UnsafePointer(floats([0.7]))]
+    call.output = floats(x.map { _ in .nan })
+    call.inputGradients = [floats(x.map { _ in .nan })]
+    call.parameterGradients = [floats(gamma.map { _ in .nan }), floats([.nan])]
+    let memory = kernel.memory(threads: threads)
+    call.saved = bytes(memory.savedBytes)
+    call.workspace = bytes(memory.workspaceBytes)
+  }
+
+  private mutating func bytes(_ count: Int) -> UnsafeMutableRawPointer {
+    let p = UnsafeMutableRawPointer.allocate(byteCount: max(count, 64), alignment: 64)
+    p.initializeMemory(as: UInt8.self, repeating: 0xff, count: max(count, 64))
+    owned.append(p)
+    return p
+  }
+  private mutating func floats(_ values: [Float]) -> UnsafeMutablePointer<Float> {
+    let p = bytes(values.count * 4).assumingMemoryBound(to: Float.self)
+    p.update(from: values, count: values.count)
+    return p
+  }
+  func read(_ p: UnsafeMutablePointer<Float>?, _ n: Int) -> [Float] {
+    p.map { Array(UnsafeBufferPointer(start: $0, count: n)) } ?? []
+  }
+  func free() { for p in owned { p.deallocate() } }
+}
+
+private func error(_ values: [Float], _ reference: [Double]?) -> Double {
+  guard let reference, reference.count == values.count else { return .infinity }
+  let scale = max(reference.map(abs).max() ?? 0, 1e-3)
+  return zip(values, reference).map { abs(Double($0) - $1) }
+    .reduce(0) { $1.isNaN ? .infinity : max($0, $1) } / scale
+}
+
+private func program(_ formula: (Expr) -> Expr) throws -> NormProgram {
+  try NormProgram(
+    inputs: [("x", .all)], parameters: [("gamma", .channel), ("alpha", .none)], buffers: [],
+    hyper: ["epsilon"], output: formula(.input("x")), updates: [], gradient: true)
+}
+
+@Test("Tiles agree with Reference, forward and backward", arguments: FormulaCase.all)
+func tilesAgree(_ test: FormulaCase) throws {
+  let layout = try TensorLayout(shape: test.shape, axis: test.axis)
+  let program = try program(test.formula)
+  let kernel = try TilesKernel(program: program, layout: layout)
+  let bench = Bench(layout, kernel, threads: 1)
+  defer { bench.free() }
+  let reference = try Reference(program: program, layout: layout)
+  let values = Reference.Values(
+    inputs: [bench.x.map(Double.init)],
+    parameters: [bench.gamma.map(Double.init), [Double(Float(0.7))]],
+    hyper: [0.01], outputGradient: bench.dy.map(Double.init))
+  let forward = reference.forward(values)
+  let backward = reference.backward(values)
+  try kernel.forward(bench.call)
+  try kernel.backward(bench.call)
+  #expect(error(bench.read(bench.call.output, layout.count), forward["y"]) < 1e-6)
+  #expect(
+    error(bench.read(bench.call.inputGradients[0], layout.count), backward["input:x"]) < 2e-6)
+  let dgamma = bench.read(bench.call.parameterGradients[0], layout.channelCount)
+  #expect(error(dgamma, backward["parameter:gamma"]) < 2e-6)
+  let dalpha = bench.read(bench.call.parameterGradients[1], 1)
+  #expect(error(dalpha, backward["parameter:alpha"]) < 2e-6)
+}
+
+/// Small ones; a stopped gradient and a maximum over everything are not what differences measure.
+private let smoothCases = FormulaCase.all.filter { test in
+  test.shape.reduce(1, *) < 200
+    && !["stopped", "over everything"].contains { test.description.hasPrefix($0) }
+}
+
+@Test("The gradient is that of finite differences in Double", arguments: smoothCases)
+func gradientsHold(_ test: FormulaCase) throws {
+  let layout = try TensorLayout(shape: test.shape, axis: test.axis)
+  let reference = try Reference(program: try program(test.formula), layout: layout)
+  var random = RandomSource(seed: 11)
+  func draw(_ n: Int) -> [Double] { (0..<n).map { _ in random.normal() + 0.2 } }
+  var values = Reference.Values(
+    inputs: [draw(layout.count)], parameters: [draw(layout.channelCount), [0.7]], hyper: [0.01],
+    outputGradient: draw(layout.count))
+  let gradient = reference.backward(values)
+  func loss() -> Double {
+    zip(reference.forward(values)["y"] ?? [], values.outputGradient).map(*).reduce(0, +)
+  }
+  let h = 1e-6
+  for i in stride(from: 0, to: layout.count, by: 7) {
+    let x = values.inputs[0][i]
+    values.inputs[0][i] = x + h
+    let up = loss()
+    values.inputs[0][i] = x - h
+    let difference = (up - loss()) / (2 * h)
+    values.inputs[0][i] = x
+    let symbolic = try #require(gradient["input:x"])[i]
+    #expect(abs(difference - symbolic) < 1e-5 * max(1, abs(symbolic)))
+  }
+  let alpha = values.parameters[1][0]
+  values.parameters[1][0] = alpha + h
+  let up = loss()
+  values.parameters[1][0] = alpha - h
+  let difference = (up - loss()) / (2 * h)
+  let symbolic = try #require(gradient["parameter:alpha"])[0]
+  #expect(abs(difference - symbolic) < 1e-5 * max(1, abs(symbolic)))
+}
+
+@Test("Any number of threads gives the same bits")
+func threadsAgree() throws {
+  for (shape, axis) in [([33, 40, 50], [-1]), ([8, 12, 30, 30], [1]), ([600, 66], [-1])] {
+    for (_, formula) in FormulaCase.formulas {
+      let layout = try TensorLayout(shape: shape, axis: axis)
+      let kernel = try TilesKernel(program: try program(formula), layout: layout)
+      var bits: [[UInt32]] = []
+      for threads in [1, 2, 3] {
+        let bench = Bench(layout, kernel, threads: threads)
+        defer { bench.free() }
+        try kernel.forward(bench.call)
+        try kernel.backward(bench.call)
+        bits.append(
+          (bench.read(bench.call.output, layout.count)
+            + bench.read(bench.call.inputGradients[0], layout.count)
+            + bench.read(bench.call.parameterGradients[0], layout.channelCount)
+            + bench.read(bench.call.parameterGradients[1], 1)).map(\.bitPattern))
+      }
+      #expect(bits[0] == bits[1] && bits[1] == bits[2])
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import NormaConformance
+import NormaCore
+import NormaNorms
+import Testing
+
+@Suite("Built-in norms")
+struct BuiltInConformanceTests {
+  static let specs = [
+    NormSpec("batch"), NormSpec("layer"), NormSpec("instance"), NormSpec("rms"),
+    NormSpec("group", ["groups": .int(3)]),
+    NormSpec("batch", ["momentum": .real(0.3), "epsilon": .real(1e-3), "correction": .int(0)]),
+    NormSpec("layer", ["scale": .bool(false)]), NormSpec("rms", ["scale": .bool(false)]),
+    NormSpec("group"),
+  ]
+
+  @Test("keep the whole contract", arguments: specs)
+  func conforms(_ spec: NormSpec) {
+    for result in checkNorm(spec, in: .builtIn()) {
+      #expect(result.passed, "\(spec.label): \(result)")
+    }
+  }
+
+  @Test(
+    "of other forms keep the whole contract", arguments: OtherForms.definitions.map(\.schema.name))
+  func otherForms(_ name: String) {
+    let registry = NormRegistry(
+      OtherForms.definitions.map { NormEntry($0, source: .builtIn) })
+    for result in checkNorm(NormSpec(name), in: registry) {
+      #expect(result.passed, "\(name): \(result)")
+    }
+  }
+
+  @Test("keep the whole contract in the reference executor", arguments: specs.prefix(5))
+  func referenceConforms(_ spec: NormSpec) {
+    var options = ConformanceOptions()
+    options.executor = .reference
+    options.threads = [1]
+    for result in checkNorm(spec, in: .builtIn(), options: options) {
+      #expect(result.passed, "\(spec.label): \(result)")
+    }
+  }
+}
