@@ -54,7 +54,8 @@ public final class Lab {
       }
       if case .interrupted = result.status {
         throw NormaError(
-          .interrupted, "interrupted after \(result.steps) steps"
+          .interrupted,
+          "interrupted after \(result.steps) steps"
             + (cells.count > 1 ? " of cell \(cell.index + 1) of \(cells.count)" : ""),
           help: folder.map { "what was measured is in \($0)" })
       }
@@ -149,18 +150,20 @@ public final class Lab {
     if let out = options.out {
       let trimmed = out.count > 1 && out.hasSuffix("/") ? String(out.dropLast()) : out
       let path = experiments > 1 ? "\(trimmed)-\(experiments)" : trimmed
-      for file in ["run.json", "sweep.json", "events.jsonl"] where Folder.exists("\(path)/\(file)") {
+      for file in ["run.json", "sweep.json", "events.jsonl"] where Folder.exists("\(path)/\(file)")
+      {
         throw NormaError(
           .usage, "'\(path)' already holds a run", help: "choose another folder with --out")
       }
       try Folder.make(path)
       return path
     }
-    let time = Date().formatted(
-      .verbatim(
-        "\(year: .defaultDigits)\(month: .twoDigits)\(day: .twoDigits)-\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased))\(minute: .twoDigits)\(second: .twoDigits)",
-        timeZone: .current, calendar: Calendar(identifier: .gregorian)))
-    let base = "runs/\(time)-\(Cell.slug(name))"
+    var seconds = time(nil)
+    var clock = tm()
+    localtime_r(&seconds, &clock)
+    let date = [clock.tm_year + 1900, clock.tm_mon + 1, clock.tm_mday].map(Self.twoDigits)
+    let hour = [clock.tm_hour, clock.tm_min, clock.tm_sec].map(Self.twoDigits)
+    let base = "runs/\(date.joined())-\(hour.joined())-\(Cell.slug(name))"
     var path = base
     var number = 2
     while Folder.exists(path) {
@@ -169,6 +172,10 @@ public final class Lab {
     }
     try Folder.make(path)
     return path
+  }
+
+  private static func twoDigits(_ value: Int32) -> String {
+    value < 10 ? "0\(value)" : "\(value)"
   }
 }
 
