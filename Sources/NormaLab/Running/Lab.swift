@@ -32,7 +32,15 @@ public final class Lab {
   /// - Throws: `usage` for an experiment that cannot be, `io` when its folder cannot be written,
   ///   `interrupted` after the results so far were kept.
   public func run(_ given: ExperimentSpec) throws(NormaError) -> ExperimentResult {
-    let spec = try given.applying(options.overrides)
+    let spec: ExperimentSpec
+    do throws(NormaError) {
+      spec = try given.applying(options.overrides)
+    } catch {
+      // Not the script's mistake, even where a script's line asks for it.
+      var mistake = error
+      mistake.code = NormaError.Code("setting", exitStatus: NormaError.Code.usage.exitStatus)
+      throw mistake
+    }
     let cells = try spec.cells(registry)
     let splits = try load(spec.data, at: spec.place)
     experiments += 1
