@@ -13,6 +13,7 @@ struct Norma: ParsableCommand {
       them on arrays and in networks.
 
       Examples:
+        norma run scripts/experiments/first.lua
         norma norms list
         norma norms show layer --plan
         norma apply rms --input x.npy --out out

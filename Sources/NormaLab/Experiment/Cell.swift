@@ -57,7 +57,8 @@ extension ExperimentSpec {
       func whole(_ least: Int) throws(NormaError) -> Int {
         guard let value = change.value.integer, value >= least else {
           throw NormaError(
-            .usage, "--set \(change.name) must be a whole number >= \(least), got"
+            .usage,
+            "--set \(change.name) must be a whole number >= \(least), got"
               + " '\(change.value.label)'")
         }
         return value
@@ -78,7 +79,8 @@ extension ExperimentSpec {
         }
       default:
         throw NormaError(
-          .usage, "--set \(change.name): the experiment '\(name)' has no such setting"
+          .usage,
+          "--set \(change.name): the experiment '\(name)' has no such setting"
             + Suggestion.phrase(for: change.name, among: settableNames),
           help: "it has: \(settableNames.joined(separator: ", "))")
       }

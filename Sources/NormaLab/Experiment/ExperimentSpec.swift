@@ -85,7 +85,8 @@ public struct ModelBuilder: Sendable {
   public func build(_ changes: [String: OptionValue] = [:]) throws(NormaError) -> ModelSpec {
     for name in changes.keys.sorted() where options[name] == nil {
       throw NormaError(
-        .usage, "model '\(self.name)' has no option '\(name)'"
+        .usage,
+        "model '\(self.name)' has no option '\(name)'"
           + Suggestion.phrase(for: name, among: options.keys),
         help: options.isEmpty
           ? "it has none; a model with a build function has those it declares"

@@ -7,7 +7,8 @@ extension ModelSpec {
   ///
   /// Shapes are left out from the first layer on that does not fit.
   public func structure(_ registry: NormRegistry) -> [String] {
-    let head = "model '\(name)'   input \(Self.text(input))"
+    let head =
+      "model '\(name)'   input \(Self.text(input))"
       + (norm.map { "   norm \($0.label)" } ?? "")
     let layers = LayerSpec.flattened(self.layers)
     var lines: [String] = []

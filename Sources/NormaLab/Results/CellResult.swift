@@ -54,7 +54,8 @@ public struct CellResult: Sendable {
     fields.append(.init("steps", .int(steps)))
     for measure in Measure.allCases {
       guard let value = measures[measure] else { continue }
-      fields.append(.init(measure.rawValue, .number(value)))
+      let json = measure == .parameters ? .int(Int(value)) : JSONValue.number(value)
+      fields.append(.init(measure.rawValue, json))
     }
     if let weights { fields.append(.init("weights", .text(weights))) }
     return fields

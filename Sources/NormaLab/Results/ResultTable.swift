@@ -63,7 +63,9 @@ public struct ResultTable: Sendable {
     var header = rows
     if let columns {
       header += columnValues.flatMap { value in
-        measures.map { "\(measures.count > 1 ? $0.rawValue + " " : "")\(columns)=\(value?.label ?? "")" }
+        measures.map { measure in
+          (measures.count > 1 ? measure.rawValue + " " : "") + "\(columns)=\(value?.label ?? "")"
+        }
       }
     } else {
       header += measures.map(\.rawValue)

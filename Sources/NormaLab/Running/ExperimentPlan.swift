@@ -76,7 +76,8 @@ extension Lab {
     if planned.allSatisfy({ $0.failure != nil }), let first = planned.first?.failure { throw first }
     let folder = options.out ?? "runs/DATE-TIME-\(Cell.slug(spec.name))"
     let base = cells.count > 1 ? folder + "/001-.../" : folder + "/"
-    let files = options.writes
+    let files =
+      options.writes
       ? ["run.json", "lua/", "events.jsonl", "final.safetensors"].map { base + $0 }
         + (cells.count > 1 ? [folder + "/sweep.json"] : [])
       : []

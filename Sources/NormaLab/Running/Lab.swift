@@ -32,7 +32,15 @@ public final class Lab {
   /// - Throws: `usage` for an experiment that cannot be, `io` when its folder cannot be written,
   ///   `interrupted` after the results so far were kept.
   public func run(_ given: ExperimentSpec) throws(NormaError) -> ExperimentResult {
-    let spec = try given.applying(options.overrides)
+    let spec: ExperimentSpec
+    do throws(NormaError) {
+      spec = try given.applying(options.overrides)
+    } catch {
+      // Not the script's mistake, even where a script's line asks for it.
+      var mistake = error
+      mistake.code = NormaError.Code("setting", exitStatus: NormaError.Code.usage.exitStatus)
+      throw mistake
+    }
     let cells = try spec.cells(registry)
     let splits = try load(spec.data, at: spec.place)
     experiments += 1
@@ -54,7 +62,8 @@ public final class Lab {
       }
       if case .interrupted = result.status {
         throw NormaError(
-          .interrupted, "interrupted after \(result.steps) steps"
+          .interrupted,
+          "interrupted after \(result.steps) steps"
             + (cells.count > 1 ? " of cell \(cell.index + 1) of \(cells.count)" : ""),
           help: folder.map { "what was measured is in \($0)" })
       }
@@ -149,18 +158,20 @@ public final class Lab {
     if let out = options.out {
       let trimmed = out.count > 1 && out.hasSuffix("/") ? String(out.dropLast()) : out
       let path = experiments > 1 ? "\(trimmed)-\(experiments)" : trimmed
-      for file in ["run.json", "sweep.json", "events.jsonl"] where Folder.exists("\(path)/\(file)") {
+      for file in ["run.json", "sweep.json", "events.jsonl"] where Folder.exists("\(path)/\(file)")
+      {
         throw NormaError(
           .usage, "'\(path)' already holds a run", help: "choose another folder with --out")
       }
       try Folder.make(path)
       return path
     }
-    let time = Date().formatted(
-      .verbatim(
-        "\(year: .defaultDigits)\(month: .twoDigits)\(day: .twoDigits)-\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased))\(minute: .twoDigits)\(second: .twoDigits)",
-        timeZone: .current, calendar: Calendar(identifier: .gregorian)))
-    let base = "runs/\(time)-\(Cell.slug(name))"
+    var seconds = time(nil)
+    var clock = tm()
+    localtime_r(&seconds, &clock)
+    let date = [clock.tm_year + 1900, clock.tm_mon + 1, clock.tm_mday].map(Self.twoDigits)
+    let hour = [clock.tm_hour, clock.tm_min, clock.tm_sec].map(Self.twoDigits)
+    let base = "runs/\(date.joined())-\(hour.joined())-\(Cell.slug(name))"
     var path = base
     var number = 2
     while Folder.exists(path) {
@@ -169,6 +180,10 @@ public final class Lab {
     }
     try Folder.make(path)
     return path
+  }
+
+  private static func twoDigits(_ value: Int32) -> String {
+    value < 10 ? "0\(value)" : "\(value)"
   }
 }
 

@@ -169,7 +169,8 @@ extension Measure {
     if let measure = Measure(rawValue: name) { return measure }
     let names = Measure.allCases.map(\.rawValue)
     throw NormaError(
-      .script, "\(owner): there is no measure '\(name)'\(Suggestion.phrase(for: name, among: names))",
+      .script,
+      "\(owner): there is no measure '\(name)'" + Suggestion.phrase(for: name, among: names),
       help: "there are: \(names.joined(separator: ", "))")
   }
 }

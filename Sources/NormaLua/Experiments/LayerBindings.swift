@@ -41,12 +41,14 @@ extension Interpreter {
         }
       }
     }
-    try namespace("nn", missing: { name, call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        _ = try LayerCatalog.schema(name)
-        return .nil
-      }
-    })
+    try namespace(
+      "nn",
+      missing: { name, call throws(NormaError) in
+        try call.asScript { () throws(NormaError) in
+          _ = try LayerCatalog.schema(name)
+          return .nil
+        }
+      })
   }
 }
 

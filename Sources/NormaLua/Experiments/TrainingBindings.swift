@@ -68,11 +68,13 @@ extension Interpreter {
     for (group, known) in [
       ("optim", ["sgd", "adam", "adamw"]), ("schedule", ["constant", "cosine", "step"]),
     ] {
-      try namespace(group, missing: { name, call throws(NormaError) in
-        throw call.error(
-          "there is no \(group).\(name)\(Suggestion.phrase(for: name, among: known))",
-          help: "there are: \(known.joined(separator: ", "))")
-      })
+      try namespace(
+        group,
+        missing: { name, call throws(NormaError) in
+          throw call.error(
+            "there is no \(group).\(name)\(Suggestion.phrase(for: name, among: known))",
+            help: "there are: \(known.joined(separator: ", "))")
+        })
     }
   }
 

@@ -40,6 +40,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "What runs the norms: auto, tiles or reference.")
   var executor: ExecutorChoice = .auto
 
+  @OptionGroup var registryOptions: RegistryOptions
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
@@ -58,7 +59,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private func measure(_ signals: StopSignals) throws(NormaError) {
-    let registry = try RegistryOptions().registry()
+    let registry = try registryOptions.registry()
     var options = Interpreter.Options()
     options.interrupter = signals.interrupter
     options.print = { TextStream.error.write($0 + "\n") }

@@ -59,6 +59,8 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Colour the text: auto, always or never.")
   var color: ColorChoice = .auto
 
+  @OptionGroup var registryOptions: RegistryOptions
+
   mutating func validate() throws {
     if let steps, steps < 1 {
       throw NormaError(.usage, "--steps must be 1 or more, got \(steps)")
@@ -101,7 +103,7 @@ struct RunCommand: ParsableCommand {
     options.interrupter = signals.interrupter
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
-    let laboratory = Lab(registry: try RegistryOptions().registry(), options: lab)
+    let laboratory = Lab(registry: try registryOptions.registry(), options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)
     try session.registerExperiments(lab: laboratory)
     running.session = session

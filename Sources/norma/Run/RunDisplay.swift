@@ -151,12 +151,12 @@ final class RunDisplay {
       measures.append(.init("rss", NumberText.bytes(resident)))
     }
     let cells = start?.cells ?? 1
-    let title = (start?.experiment ?? "") + (cells > 1 ? "  \((start?.cell.index ?? 0) + 1)/\(cells)" : "")
+    let number = cells > 1 ? "  \((start?.cell.index ?? 0) + 1)/\(cells)" : ""
     return ProgressFrame(
-      title: title, variant: start?.cell.label ?? "",
+      title: (start?.experiment ?? "") + number, variant: start?.cell.label ?? "",
       stage: "epoch \(epoch)/\(start?.epochs ?? 1)", completed: step - first,
-      total: max(1, min(perEpoch, total - first)), remaining: estimate.remaining(steps: total - step),
-      rate: estimate.rate, measures: measures)
+      total: max(1, min(perEpoch, total - first)),
+      remaining: estimate.remaining(steps: total - step), rate: estimate.rate, measures: measures)
   }
 }
 
