@@ -1,5 +1,6 @@
 import Foundation
 import NormaCore
+import NormaData
 import NormaLab
 import NormaNetwork
 import NormaNorms

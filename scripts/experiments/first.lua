@@ -9,7 +9,7 @@ local images = dataset "fashion-mnist" { train = 4000, validate = 1000 }
 local function compare(name, network, train)
   return experiment { name = name, model = network, data = images,
     sweep = { { "norm", norms }, { "batch", { 128, 2 } }, { "seed", { 1, 2 } } },
-    train = { epochs = 2, optimizer = optim.sgd { rate = 0.1, momentum = 0.9 },
+    train = { epochs = 2, optimizer = optim.sgd { rate = 0.05, momentum = 0.9 },
       schedule = schedule.cosine(), rate_scale = "linear" },
     watch = { "accuracy", "loss", "step_ms" } }
 end

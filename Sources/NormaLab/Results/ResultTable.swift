@@ -117,7 +117,8 @@ extension ResultTable.Field {
     var words: [String] = []
     if let average {
       words.append(
-        number(average.mean) + (average.deviation.map { " ± " + number($0) } ?? ""))
+        number(average.mean)
+          + (average.deviation.map { " ± " + String(format: "%.\(measure.decimals)f", $0) } ?? ""))
     }
     if let reason = reasons.first {
       words.append(average == nil ? reason : "(\(reasons.count) \(reason))")
