@@ -31,9 +31,6 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "How many test samples to use. (default: all)")
   var test: Int?
 
-  @Option(help: "A script to run first, such as one that defines norms; repeatable.")
-  var script: [String] = []
-
   @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
   var threads: Int?
 
@@ -59,13 +56,13 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private func measure(_ signals: StopSignals) throws(NormaError) {
-    let registry = try registryOptions.registry()
+    let registry = RegistryOptions.compiledNorms()
     var options = Interpreter.Options()
     options.interrupter = signals.interrupter
     options.print = { TextStream.error.write($0 + "\n") }
     // Norms of scripts are traced in their session, which therefore outlives the network.
     let session = try ScriptSession(registry: registry, options: options)
-    try session.load(scripts: script)
+    try session.load(scripts: registryOptions.scripts)
     defer { withExtendedLifetime(session) {} }
 
     let file = try SafeTensors(contentsOf: weights)

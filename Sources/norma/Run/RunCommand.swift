@@ -29,9 +29,6 @@ struct RunCommand: ParsableCommand {
   @Argument(help: "The script.")
   var file: String
 
-  @Option(help: "A script to run first, such as one that defines norms; repeatable.")
-  var script: [String] = []
-
   @Option(help: "Change a setting: key=value, such as norm=rms or batch=8; repeatable.")
   var set: [String] = []
 
@@ -103,11 +100,11 @@ struct RunCommand: ParsableCommand {
     options.interrupter = signals.interrupter
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
-    let laboratory = Lab(registry: try registryOptions.registry(), options: lab)
+    let laboratory = Lab(registry: RegistryOptions.compiledNorms(), options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)
     try session.registerExperiments(lab: laboratory)
     running.session = session
-    try session.load(scripts: script)
+    try session.load(scripts: registryOptions.scripts)
     try session.run(file: file)
   }
 }

@@ -17,14 +17,20 @@ struct RegistryOptions: ParsableArguments {
   ///
   /// Scripts' norms live as long as the interpreter they were written in: until `body` returns.
   func withRegistry<Result>(_ body: (NormRegistry) throws -> Result) throws -> Result {
+    let registry = Self.compiledNorms()
+    return try withExtendedLifetime(Self.loadScripts(scripts, into: registry)) {
+      try body(registry)
+    }
+  }
+
+  /// The built-in norms and those of compiled plugins; a refused plugin is warned about.
+  static func compiledNorms() -> NormRegistry {
     let registry = NormRegistry.builtIn()
     let loader = PluginLoader.searching(into: registry)
     for record in loader.report.refused {
       if let refusal = record.refusal { Failure.warn(refusal.prefixed("plugin \(record.path)")) }
     }
-    return try withExtendedLifetime(Self.loadScripts(scripts, into: registry)) {
-      try body(registry)
-    }
+    return registry
   }
 
   /// Runs scripts for the norms they define; what they print goes to standard error.
