@@ -9,7 +9,9 @@ public final class Expr: Sendable {
   /// What the node computes.
   public let kind: Kind
   /// The nodes it is computed from.
-  public let operands: [Expr]
+  public var operands: [Expr] { parts }
+  // SAFETY: changed only by deinit, and only on a node that nobody else refers to.
+  nonisolated(unsafe) private var parts: [Expr]
   /// The roles along which the value varies.
   public let domain: RoleSet
   /// How roles were split on the way here.
@@ -52,7 +54,7 @@ public final class Expr: Sendable {
     place: SourcePlace? = nil, failure: NormaError? = nil
   ) {
     self.kind = kind
-    self.operands = operands
+    parts = operands
     self.domain = domain
     let place = place ?? ExprPlace.current
     self.place = place
@@ -67,6 +69,17 @@ public final class Expr: Sendable {
     }
     self.splits = merged
     self.failure = problem
+  }
+
+  /// Frees a long chain of nodes one by one: freeing it by recursion could overflow the stack.
+  deinit {
+    var pending = parts
+    parts = []
+    while var node = pending.popLast() {
+      guard isKnownUniquelyReferenced(&node) else { continue }
+      pending += node.parts
+      node.parts = []
+    }
   }
 
   /// The number, when the node is a constant.

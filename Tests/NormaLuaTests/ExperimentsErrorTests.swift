@@ -83,7 +83,8 @@ func shapeErrors() throws {
         nn.linear { 30 },
         nn.norm { "group", groups = 8 },
         nn.linear { 3 } })
-      experiment { model = "m", data = dataset "spirals" { train = 64 }, train = { steps = 1 } }
+      experiment { model = "m", data = dataset "spirals" { train = 64 },
+        train = { steps = 1, batch = 8 } }
       """
     ).error)
   #expect(error.message.contains("'groups' must divide the 30 channels, got 8"))

@@ -18,7 +18,7 @@ func sweepScript() throws {
       print(r)
       print(r:table { rows = "norm", columns = "batch", value = "accuracy", over = "seed" })
       local best = r:best { by = "loss", at = { batch = 8 } }
-      print(best.batch, best.loss > 0, best.loss)
+      print(best.batch, best.loss > 0 and best.loss < math.log(3) * 1.5)
       """)
   #expect(outcome.error == nil)
   let summary = try #require(outcome.printed.first).split(separator: "\n")
@@ -28,7 +28,7 @@ func sweepScript() throws {
   let table = try #require(outcome.printed.dropFirst().first)
   #expect(table.split(separator: "\n").count == 5)
   #expect(table.contains("batch=32"))
-  #expect(outcome.printed[2].hasPrefix("8\ttrue\t0."))
+  #expect(outcome.printed[2] == "8\ttrue")
 }
 
 @Test("Layers are made from the catalog; lists in lists are flattened; each knows its line")
@@ -124,7 +124,8 @@ func dryRun() throws {
   var plans = 0
   let outcome = try runLab(
     smallModel + """
-      local r = experiment { model = "small", data = points, sweep = { { "seed", { 1, 2 } } } }
+      local r = experiment { model = "small", data = points, sweep = { { "seed", { 1, 2 } } },
+        train = { batch = 16 } }
       print(r:table { rows = "seed" })
       r:best { by = "accuracy", at = { seed = 1 } }:save "best.safetensors"
       print(r:best().accuracy > 0)
@@ -135,5 +136,5 @@ func dryRun() throws {
   }
   #expect(outcome.error == nil)
   #expect(plans == 1)
-  #expect(outcome.printed[0].contains("dry run: nothing was measured"))
+  #expect(outcome.printed.first?.contains("dry run: nothing was measured") == true)
 }

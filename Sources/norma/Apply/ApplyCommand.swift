@@ -83,8 +83,10 @@ struct ApplyCommand: ParsableCommand {
         parameters, option: "--param", example: "--param gamma=g.npy"),
       buffers: Settings.pairs(buffers, option: "--buffer", example: "--buffer mean=m.npy"),
       axis: Settings.axes(axis), mode: mode)
+    // A shape that the norm refuses is found before anything is written.
+    let kernel = try job.kernel(executor: executor)
     let folder = try ResultFolder(out)
-    let results = try job.run(executor: executor, threads: threads)
+    let results = try job.run(kernel, executor: executor, threads: threads)
     for result in results.arrays { try folder.write(result) }
     if output.json {
       try output.write(json: Summary(self, results, folder))

@@ -128,11 +128,17 @@ struct ApplyJob {
     return values
   }
 
+  /// The norm on the input's shape.
+  func kernel(executor: ExecutorChoice) throws(NormaError) -> any NormKernel {
+    try layer.kernel(
+      for: layout, mode: mode, executor: executor, gradient: outputGradient != nil)
+  }
+
   /// Computes everything that is written.
-  func run(executor: ExecutorChoice, threads: Int) throws(NormaError) -> Results {
+  func run(
+    _ kernel: any NormKernel, executor: ExecutorChoice, threads: Int
+  ) throws(NormaError) -> Results {
     let wantsGradient = outputGradient != nil
-    let kernel = try layer.kernel(
-      for: layout, mode: mode, executor: executor, gradient: wantsGradient)
     if executor == .reference, let definition = layer.entry.provider.definition {
       // The kernel takes float32; its evaluator takes the files' numbers as they are.
       let program = try definition.program(
