@@ -7,8 +7,9 @@ import NormaGraph
 /// Everything between two reductions is one pass over the tiles; what is smaller than the tensor is
 /// computed in double between passes.
 struct TilePlanner {
-  /// Floats of one register: small enough that a handful stay in the first-level cache.
-  static let tileFloats = 2048
+  /// Floats of one register: a handful stay in the second-level cache, and a tile has rows enough
+  /// that what is done once a tile costs little.
+  static let tileFloats = 8192
   /// Pieces of work handed to threads: a constant, so that results do not depend on the thread count.
   static let unitLimit = 16
 
