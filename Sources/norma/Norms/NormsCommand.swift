@@ -4,11 +4,12 @@ import ArgumentParser
 struct NormsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "norms",
-    abstract: "List norms and show what they are.",
+    abstract: "List norms, show what they are, time them.",
     discussion: """
       Examples:
         norma norms list
         norma norms show batch
+        norma norms bench layer --shape 4096x1024
       """,
-    subcommands: [NormsListCommand.self, NormsShowCommand.self])
+    subcommands: [NormsListCommand.self, NormsShowCommand.self, NormsBenchCommand.self])
 }
