@@ -136,7 +136,7 @@ struct Lowering {
     func multiply(_ list: [Expr]) -> Expr? {
       list.isEmpty ? nil : list.dropFirst().reduce(list[0]) { $0 * $1 }
     }
-    guard !full.isEmpty else { return joined(small) ?? .constant(1) }
+    guard !full.isEmpty else { return multiply(small) ?? .constant(1) }
     let union = small.reduce(RoleSet.none) { $0.union($1.domain) }
     if isSmall(union) {
       return multiply(full + (multiply(small).map { [$0] } ?? [])) ?? .constant(1)
@@ -153,10 +153,6 @@ struct Lowering {
     }
     if gradient == nil, let perChannel { full[full.count - 1] = full[full.count - 1] * perChannel }
     return multiply(full) ?? .constant(1)
-  }
-
-  private func joined(_ list: [Expr]) -> Expr? {
-    list.isEmpty ? nil : list.dropFirst().reduce(list[0]) { $0 * $1 }
   }
 
   /// Whether an array along these roles is much smaller than the tensor.

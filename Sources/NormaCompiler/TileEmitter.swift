@@ -230,18 +230,15 @@ extension TilePlanner {
       throw NormaError(.internal, "a full-size node is not element-wise")
     }
     let (a, b) = (node.operands[0], node.operands.last ?? node.operands[0])
-    if operation == .sub || operation == .add {
-      let (full, small) = nodes.isFull(a) ? (a, b) : (b, a)
-      if nodes.isFull(full), !nodes.isFull(small) {
-        let views = smallView(small, low: true)
-        if operation == .sub, full == a, let low = views.low {
-          let x = try operand(full, &list, &known, &next)
-          list.append(
-            instruction(
-              map, try KernelOperation.index("center"), x, Operand(view: views.high),
-              Operand(view: low), target: target))
-          return
-        }
+    if operation == .sub, nodes.isFull(a), !nodes.isFull(b) {
+      let views = smallView(b, low: true)
+      if let low = views.low {
+        let x = try operand(a, &list, &known, &next)
+        list.append(
+          instruction(
+            map, try KernelOperation.index("center"), x, Operand(view: views.high),
+            Operand(view: low), target: target))
+        return
       }
     }
     if operation == .add {
