@@ -320,7 +320,11 @@ extension TilePlanner {
     let node = nodes.graph.nodes[output.node]
     var computed = false
     if case .map = node.kind { computed = true }
-    if nodes.isFull(output.node), known[output.node] == nil, computed {
+    // Results that are one value are copied from a register: nobody may want the first of them.
+    let sharing = nodes.graph.outputs.count {
+      $0.node == output.node && TileNodes.isTensorResult($0.name)
+    }
+    if nodes.isFull(output.node), known[output.node] == nil, computed, sharing == 1 {
       try emitMap(output.node, target, &list, &known, &next)
       known[output.node] = target
     } else {
