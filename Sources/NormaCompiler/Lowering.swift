@@ -113,16 +113,23 @@ struct Lowering {
     return left.reduce(.constant(0)) { $1.sign < 0 ? $0 - $1.expression : $0 + $1.expression }
   }
 
-  /// The factors of a product, unfolded through products, negations and small divisors.
+  /// The factors of a product, unfolded through products and negations; `x` itself when they are many.
   private func factors(of x: Expr) -> [Expr] {
-    switch x.kind {
-    case .map(.mul):
-      let parts = x.operands.flatMap { factors(of: $0) }
+    // No recursion: a script may chain more products than the stack has room for.
+    var found: [Expr] = []
+    var pending = [x]
+    while let part = pending.popLast() {
+      switch part.kind {
+      case .map(.mul): pending += part.operands.reversed()
+      case .map(.neg):
+        found.append(.constant(-1))
+        pending.append(part.operands[0])
+      default: found.append(part)
+      }
       // Products of products of one value would unfold without end.
-      return parts.count > 16 ? [x] : parts
-    case .map(.neg): return [.constant(-1)] + factors(of: x.operands[0])
-    default: return [x]
+      if found.count + pending.count > 16 { return [x] }
     }
+    return found
   }
 
   /// A product in the order that shares most and costs least.
@@ -136,7 +143,7 @@ struct Lowering {
     func multiply(_ list: [Expr]) -> Expr? {
       list.isEmpty ? nil : list.dropFirst().reduce(list[0]) { $0 * $1 }
     }
-    guard !full.isEmpty else { return joined(small) ?? .constant(1) }
+    guard !full.isEmpty else { return multiply(small) ?? .constant(1) }
     let union = small.reduce(RoleSet.none) { $0.union($1.domain) }
     if isSmall(union) {
       return multiply(full + (multiply(small).map { [$0] } ?? [])) ?? .constant(1)
@@ -153,10 +160,6 @@ struct Lowering {
     }
     if gradient == nil, let perChannel { full[full.count - 1] = full[full.count - 1] * perChannel }
     return multiply(full) ?? .constant(1)
-  }
-
-  private func joined(_ list: [Expr]) -> Expr? {
-    list.isEmpty ? nil : list.dropFirst().reduce(list[0]) { $0 * $1 }
   }
 
   /// Whether an array along these roles is much smaller than the tensor.

@@ -18,9 +18,9 @@ public struct NormProgram: Sendable {
   public let output: Expr
   /// New values of buffers.
   public let updates: [(name: String, value: Expr)]
-  /// Gradients of inputs, then of parameters; empty when none are wanted.
+  /// Gradients of the inputs; empty when none are wanted.
   public let inputGradients: [Expr]
-  /// Gradients of parameters.
+  /// Gradients of the parameters; empty when none are wanted.
   public let parameterGradients: [Expr]
 
   /// Makes a program and, when asked, differentiates it.

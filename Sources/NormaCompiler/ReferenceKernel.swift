@@ -84,10 +84,7 @@ public struct ReferenceKernel: NormKernel {
     }
     for (leaf, pointer) in zip(program.buffers, call.buffers) {
       guard let values = results["buffer:" + leaf.name] else { continue }
-      for (i, value) in values.enumerated() {
-        let limit = Double(Float.greatestFiniteMagnitude)
-        pointer[i] = Float(value.isNaN ? value : Swift.min(Swift.max(value, -limit), limit))
-      }
+      for (i, value) in values.enumerated() { pointer[i] = Float(saturating: value) }
     }
   }
 
@@ -105,5 +102,13 @@ public struct ReferenceKernel: NormKernel {
         pointer[i] = Float(value + (call.accumulate ? Double(pointer[i]) : 0))
       }
     }
+  }
+}
+
+extension Float {
+  /// The value held to the finite range, as running buffers are; NaN stays NaN.
+  public init(saturating value: Double) {
+    let limit = Double(Float.greatestFiniteMagnitude)
+    self = Float(value.isNaN ? value : Swift.min(Swift.max(value, -limit), limit))
   }
 }

@@ -230,18 +230,15 @@ extension TilePlanner {
       throw NormaError(.internal, "a full-size node is not element-wise")
     }
     let (a, b) = (node.operands[0], node.operands.last ?? node.operands[0])
-    if operation == .sub || operation == .add {
-      let (full, small) = nodes.isFull(a) ? (a, b) : (b, a)
-      if nodes.isFull(full), !nodes.isFull(small) {
-        let views = smallView(small, low: true)
-        if operation == .sub, full == a, let low = views.low {
-          let x = try operand(full, &list, &known, &next)
-          list.append(
-            instruction(
-              map, try KernelOperation.index("center"), x, Operand(view: views.high),
-              Operand(view: low), target: target))
-          return
-        }
+    if operation == .sub, nodes.isFull(a), !nodes.isFull(b) {
+      let views = smallView(b, low: true)
+      if let low = views.low {
+        let x = try operand(a, &list, &known, &next)
+        list.append(
+          instruction(
+            map, try KernelOperation.index("center"), x, Operand(view: views.high),
+            Operand(view: low), target: target))
+        return
       }
     }
     if operation == .add {
@@ -323,7 +320,11 @@ extension TilePlanner {
     let node = nodes.graph.nodes[output.node]
     var computed = false
     if case .map = node.kind { computed = true }
-    if nodes.isFull(output.node), known[output.node] == nil, computed {
+    // Results that are one value are copied from a register: nobody may want the first of them.
+    let sharing = nodes.graph.outputs.count {
+      $0.node == output.node && TileNodes.isTensorResult($0.name)
+    }
+    if nodes.isFull(output.node), known[output.node] == nil, computed, sharing == 1 {
       try emitMap(output.node, target, &list, &known, &next)
       known[output.node] = target
     } else {

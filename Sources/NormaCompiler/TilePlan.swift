@@ -62,7 +62,6 @@ struct TilePlan: Sendable {
     enum Target: Sendable { case buffer(Int), parameterGradient(Int) }
     let target: Target
     let offset: Int
-    let step: Int
     let count: Int
   }
 

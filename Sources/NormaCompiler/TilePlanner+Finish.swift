@@ -75,7 +75,7 @@ extension TilePlanner {
     }
     plan.stores.append(
       .init(
-        target: target, offset: Int(source.place.offset), step: 1,
+        target: target, offset: Int(source.place.offset),
         count: memory.count(roles, worker: false)))
   }
 }

@@ -293,7 +293,8 @@ struct TilePlanner {
     let wide = innerPart.isEmpty ? domain : domain.union(plan.form.innerRoles)
     let planes = family == "moments" ? 4 : 1
     let across = !sliced
-    var array = memory.doubles(wide, worker: sliced, planes: planes)
+    let merged = memory.doubles(wide, worker: sliced, planes: planes)
+    var array = merged
     let count = memory.count(wide, worker: sliced)
     let start = family == "max" ? -Double.infinity : family == "min" ? .infinity : 0
     if across {
@@ -315,20 +316,14 @@ struct TilePlanner {
         plan.epilogueMerges.append(merge)
       }
       plan.unitFills.append(.init(offset: unitOffset, count: count * planes, value: start))
-      let merged = array
       array.place.offset = Int32(unitOffset)
-      let result = try finished(family, wide, domain, merged, count, sliced: false, stage: stage)
-      let value = Accumulator(
-        array: array, plane: count, across: true, result: result.0, resultPlane: result.1,
-        pass: stage)
-      accumulators[key] = value
-      return value
+    } else {
+      plan.workerFills.append(
+        .init(offset: Int(array.place.offset), count: count * planes, value: start))
     }
-    plan.workerFills.append(
-      .init(offset: Int(array.place.offset), count: count * planes, value: start))
-    let result = try finished(family, wide, domain, array, count, sliced: true, stage: stage)
+    let result = try finished(family, wide, domain, merged, count, sliced: sliced, stage: stage)
     let value = Accumulator(
-      array: array, plane: count, across: false, result: result.0, resultPlane: result.1,
+      array: array, plane: count, across: across, result: result.0, resultPlane: result.1,
       pass: stage)
     accumulators[key] = value
     return value
@@ -361,5 +356,4 @@ struct TilePlanner {
     addStep(step, sliced: sliced, stage: stage)
     return (z, 0)
   }
-
 }

@@ -127,11 +127,10 @@ struct TileRun {
       let a = sharedDoubles + store.offset
       switch store.target {
       case .buffer(let i):
-        ck_store_floats(call.buffers[i], a, Int64(store.step), Int64(store.count), 0, 1)
+        ck_store_floats(call.buffers[i], a, Int64(store.count), 0, 1)
       case .parameterGradient(let i):
         guard let z = call.parameterGradients[i] else { continue }
-        ck_store_floats(
-          z, a, Int64(store.step), Int64(store.count), call.accumulate ? 1 : 0, 0)
+        ck_store_floats(z, a, Int64(store.count), call.accumulate ? 1 : 0, 0)
       }
     }
   }

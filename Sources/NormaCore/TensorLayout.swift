@@ -81,10 +81,4 @@ public struct TensorLayout: Hashable, Sendable {
         $0.0 == $0.1 || $1 == 1
       }
   }
-
-  /// The same roles for another number of samples, in C order.
-  public func withBatch(_ n: Int) throws(NormaError) -> TensorLayout {
-    guard hasBatch else { return self }
-    return try TensorLayout(shape: [n] + shape.dropFirst(), axis: channelAxes)
-  }
 }

@@ -151,7 +151,7 @@ public struct Splits: Hashable, Sendable {
     }
     let chunks = chunkSize == nil || batch == 0 ? 1 : batch / size
     return Extents(
-      chunk: chunks, sample: chunks == 0 ? 0 : batch / chunks, space: space, group: groups,
+      chunk: chunks, sample: batch / chunks, space: space, group: groups,
       member: channels / groups)
   }
 

@@ -151,13 +151,4 @@ public struct HyperParameter: Sendable {
     default: throw refuse()
     }
   }
-
-  /// Reads a value as written on a command line.
-  public func parse(_ text: String) throws(NormaError) -> HyperValue {
-    if text == "true" { return try checked(.bool(true)) }
-    if text == "false" { return try checked(.bool(false)) }
-    if let v = Int(text) { return try checked(.int(v)) }
-    if let v = Double(text) { return try checked(.real(v)) }
-    return try checked(.choice(text))
-  }
 }

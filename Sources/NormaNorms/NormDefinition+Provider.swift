@@ -42,7 +42,8 @@ extension NormDefinition: NormProvider {
       case .tiles, .auto: return try TilesKernel(program: program, layout: layout)
       }
     } catch {
-      throw error.message.hasPrefix(schema.name) ? error : error.prefixed("norm.\(schema.name)")
+      throw error.message.hasPrefix(schema.name + ": ")
+        ? error : error.prefixed("norm.\(schema.name)")
     }
   }
 

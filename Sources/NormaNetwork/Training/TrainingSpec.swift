@@ -21,18 +21,6 @@ public enum OptimizerSpec: Hashable, Sendable, Codable {
     }
   }
 
-  /// The same optimizer with its rate multiplied.
-  public func scalingRate(by factor: Double) -> OptimizerSpec {
-    switch self {
-    case .sgd(let rate, let momentum, let nesterov, let decay):
-      .sgd(rate: rate * factor, momentum: momentum, nesterov: nesterov, decay: decay)
-    case .adam(let rate, let beta1, let beta2, let epsilon, let decay):
-      .adam(rate: rate * factor, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay)
-    case .adamW(let rate, let beta1, let beta2, let epsilon, let decay):
-      .adamW(rate: rate * factor, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay)
-    }
-  }
-
   /// Throws `usage` when a number is out of range, with its name and value.
   public func check() throws(NormaError) {
     func need(_ name: String, _ value: Double, _ range: String, _ ok: Bool) throws(NormaError) {

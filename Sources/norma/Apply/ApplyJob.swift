@@ -164,10 +164,8 @@ struct ApplyJob {
       case .parameterGradient(let i):
         results["parameter:" + layer.parameters[i].spec.name]?.map { Float($0) }
       case .buffer(let i):
-        results["buffer:" + layer.buffers[i].spec.name]?.map { value in
-          let limit = Double(Float.greatestFiniteMagnitude)
-          return Float(value.isNaN ? value : min(max(value, -limit), limit))
-        } ?? buffers[i].floats
+        results["buffer:" + layer.buffers[i].spec.name]?.map { Float(saturating: $0) }
+          ?? buffers[i].floats
       }
     }
   }
