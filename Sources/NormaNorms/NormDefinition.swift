@@ -41,7 +41,11 @@ public struct NormDefinition: Sendable {
     let absent = schema.parameters.filter { !$0.isPresent(hyper) }
     var replacements: [Expr.Kind: Expr] = [:]
     for parameter in absent {
-      guard case .number(let value) = parameter.initial else { continue }
+      guard case .number(let value) = parameter.initial else {
+        throw NormaError(
+          .script, "\(schema.name): '\(parameter.name)' may be absent but starts at no number",
+          help: "give a parameter with 'when' a number to start at: it stands in for it")
+      }
       replacements[.parameter(parameter.name)] = .constant(value)
     }
     let results = [("y", y)] + context.updates.map { ("buffer:" + $0.name, $0.value) }

@@ -52,9 +52,22 @@ final class Plan {
     return slot
   }
 
+  /// The number of elements, or nil when it is beyond any memory.
+  static func elements(_ shape: [Int]) -> Int? {
+    shape.reduce(1.0) { $0 * Double(max($1, 1)) } < 0x1p40 ? shape.reduce(1, *) : nil
+  }
+
+  /// Refuses shapes whose sizes could not even be computed with.
+  private func check(_ x: Value, _ what: String) throws(NormaError) {
+    guard Plan.elements([batch] + x.shape) == nil else { return }
+    throw NormaError(
+      .usage, "\(what) of shape \(x.shape) at batch \(batch) is larger than any memory",
+      help: "use smaller sizes")
+  }
+
   /// Memory for floats of the whole batch.
   private func tensor(_ shape: [Int], at moment: Moment) -> Slot {
-    slot(bytes: 4 * batch * shape.reduce(1, *), at: moment)
+    slot(bytes: 4 * (Plan.elements([batch] + shape) ?? 0), at: moment)
   }
 
   /// Memory kept from an operation's forward to its backward pass; only in training.
@@ -126,7 +139,9 @@ final class Plan {
       do throws(NormaError) {
         let kind = try LayerCatalog.kind(spec.kind)
         let options = try LayerOptions(spec, schema: kind.schema)
+        try check(x, "an input")
         x = try kind.plan(options, on: x, in: self)
+        try check(x, "an output")
       } catch {
         throw error.at(spec.place).located(in: layer)
       }

@@ -58,6 +58,10 @@ final class State {
       }
       return entry
     }
+    guard Plan.elements(shape) != nil, Plan.elements([parameterCount, 1]) != nil else {
+      throw NormaError(
+        .usage, "'\(name)' of shape \(shape) is larger than any memory", help: "use smaller sizes")
+    }
     let entry = StateEntry(
       name: name, shape: shape, role: role, initialiser: initialiser, isParameter: isParameter,
       offset: isParameter ? parameterCount : bufferCount)

@@ -64,21 +64,23 @@ struct NormsBenchCommand: ParsableCommand {
     if output.json {
       try output.write(json: results)
     } else {
-      try output.write(lines: table(results).rendered(for: .plain).map { StyledText($0) })
+      try output.write(text: table(results).rendered(for: output.terminal))
     }
   }
 
   private func table(_ results: [NormBenchmark]) -> Table {
     var table = Table([
-      .init("norm"), .init("shape"), .init("threads"), .init("executor"), .init("copy µs"),
-      .init("forward"), .init("infer"), .init("forward + backward"),
+      "norm", "shape", "threads", "executor", "copy µs", "forward / copy", "infer / copy",
+      "forward + backward / copy",
     ])
     for r in results {
-      func ratio(_ time: Double) -> String { String(format: "%.2f × copy", time / r.copyMicroseconds) }
+      func ratio(_ time: Double) -> String { String(format: "%.2f", time / r.copyMicroseconds) }
       table.append([
-        r.norm, r.shape.map(String.init).joined(separator: "x"), "\(r.threads)", r.executor,
-        String(format: "%.1f", r.copyMicroseconds), ratio(r.forwardMicroseconds),
-        ratio(r.inferMicroseconds), ratio(r.forwardBackwardMicroseconds),
+        StyledText(r.norm, .cyan), StyledText(r.shape.map(String.init).joined(separator: "x")),
+        StyledText("\(r.threads)"), StyledText(r.executor),
+        StyledText(String(format: "%.1f", r.copyMicroseconds)),
+        StyledText(ratio(r.forwardMicroseconds)), StyledText(ratio(r.inferMicroseconds)),
+        StyledText(ratio(r.forwardBackwardMicroseconds)),
       ])
     }
     return table

@@ -22,7 +22,8 @@ enum Failure {
     write(
       NormaError(.usage, lines.first ?? "wrong usage", notes: notes), label: "norma: ",
       style: .red, arguments: arguments)
-    exit(status.rawValue)
+    // What a command's own validation threw comes as a plain failure; it is wrong usage too.
+    exit(status == .failure ? ExitCode.validationFailure.rawValue : status.rawValue)
   }
 
   /// Tells of something that does not stop the command.
