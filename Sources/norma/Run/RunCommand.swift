@@ -104,7 +104,7 @@ struct RunCommand: ParsableCommand {
 
     var options = Interpreter.Options()
     options.interrupter = signals.interrupter
-    options.instructions = instructions ?? options.instructions
+    options.instructions = instructions.map { UInt64($0) } ?? options.instructions
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
     let laboratory = Lab(registry: RegistryOptions.compiledNorms(), options: lab)
