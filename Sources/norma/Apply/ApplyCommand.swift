@@ -49,7 +49,7 @@ struct ApplyCommand: ParsableCommand {
     help: ArgumentHelp("The channel axes; negative ones count from the end.", valueName: "n,..."))
   var axis = "-1"
 
-  @Option(help: "Statistics of the batch (train) or running ones (infer), where a norm has both.")
+  @Option(help: "Statistics of the batch (train), or the buffers' (infer), where a norm has both.")
   var mode: Mode = .infer
 
   @Option(help: "Who computes: tiles in float32, reference in float64.")

@@ -67,9 +67,19 @@ struct EvaluateCommand: ParsableCommand {
 
     let file = try SafeTensors(contentsOf: weights)
     let model = try ModelSpec(savedIn: weights)
-    let network = try Network(
-      model, registry: registry, batch: 128, training: nil, executor: executor,
-      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+    let network: Network
+    do throws(NormaError) {
+      network = try Network(
+        model, registry: registry, batch: 128, training: nil, executor: executor,
+        threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+    } catch {
+      // The file is whole, so what is missing is a norm that is defined elsewhere.
+      var error = error
+      error.help =
+        error.help ?? "--script FILE.lua defines a norm (the run's lua/ folder has a copy);"
+        + " NORMA_PLUGIN_PATH names folders of compiled ones"
+      throw error
+    }
     try network.load(from: weights)
     let part = try DataCatalog().test(
       DataSpec(data, test: test),

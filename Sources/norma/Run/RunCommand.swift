@@ -17,7 +17,11 @@ struct RunCommand: ParsableCommand {
       the scripts as they were. A sweep's folder holds one numbered folder a cell and sweep.json.
 
       --set changes a setting of every experiment, also a swept one: norm, batch, seed, rate, \
-      epochs, steps, train, validate, test, or an option of the model.
+      epochs, steps, train, validate, test, or an option of the model. A norm's settings stand in \
+      parentheses: --set 'norm=group(groups=4)'.
+
+      The first Ctrl-C ends the run with what was measured and interrupted.safetensors (status \
+      130), the second at once. A run that diverges ends with status 3 and saves no weights.
 
       Examples:
         norma run scripts/experiments/first.lua
