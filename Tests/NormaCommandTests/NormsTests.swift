@@ -125,7 +125,8 @@ struct NormsTests {
   @Test("Every command's help has two examples or more")
   func examples() throws {
     let commands = [
-      [], ["apply"], ["norms"], ["norms", "list"], ["norms", "show"], ["plugins"],
+      [], ["apply"], ["norms"], ["norms", "list"], ["norms", "show"], ["norms", "bench"],
+      ["plugins"],
       ["plugins", "list"], ["doctor"],
     ]
     for command in commands {
@@ -145,13 +146,17 @@ struct NormsTests {
     #expect(!(try Command(["norms", "list"], environment: forced).output.contains("\u{1B}")))
   }
 
-  @Test("A command that only lists starts in well under a tenth of a second")
-  func start() throws {
-    let clock = ContinuousClock()
-    let times = try (0..<5).map { _ in
-      try clock.measure { _ = try Command(["norms", "list"]) }
+  @Test("A benchmark says what ran and how it compares with a copy")
+  func bench() throws {
+    let arguments = ["norms", "bench", "rms", "--shape", "7x5", "--threads", "1"]
+    let rows = try Command(arguments + ["--json"]).json as? [[String: Any]]
+    let row = try #require(rows?.first)
+    #expect(row["norm"] as? String == "rms" && row["shape"] as? [Int] == [7, 5])
+    #expect(row["executor"] as? String == "tiles" && row["threads"] as? Int == 1)
+    for time in ["copy_us", "forward_us", "infer_us", "forward_backward_us"] {
+      #expect((row[time] as? Double ?? 0) > 0, "\(time)")
     }
-    // The best of several: other work on the machine is not the command's.
-    #expect((times.min() ?? .zero) < .milliseconds(100))
+    #expect(try Command(["norms", "bench", "rsm"]).status == 64)
+    #expect(try Command(arguments + ["--threads", "0"]).status == 64)
   }
 }
