@@ -14,6 +14,24 @@
     for (ptrdiff_t i = 0; i < n; i++) { BODY } \
   }
 
+/* Columns in blocks that fit in registers, then one by one: the same code with another width, since
+   an array indexed by a variable would live in memory. Each column's sum goes row by row. */
+#define CK_EACH for (ptrdiff_t i = 0; i < CK_BLOCK; i++)
+#define CK_ROWS \
+  for (ptrdiff_t r = 0; r < rows; r++) { \
+    const float *ar = A.data + r * A.row_stride + i0;
+#define CK_END }
+#define CK_BLOCKS(...) \
+  ptrdiff_t i0 = 0; \
+  { \
+    enum { CK_BLOCK = 16 }; \
+    for (; i0 + CK_BLOCK <= n; i0 += CK_BLOCK) { __VA_ARGS__ } \
+  } \
+  { \
+    enum { CK_BLOCK = 1 }; \
+    for (; i0 < n; i0 += CK_BLOCK) { __VA_ARGS__ } \
+  }
+
 CK_CLONES void ck_accumulate_sum(ck_accumulator acc, ck_operand A, ptrdiff_t rows, ptrdiff_t n) {
 #pragma clang fp reassociate(on)
   if (acc.inner_stride == 0) {
@@ -24,17 +42,9 @@ CK_CLONES void ck_accumulate_sum(ck_accumulator acc, ck_operand A, ptrdiff_t row
       acc.data[r * acc.row_stride] += s;
     }
   } else if (acc.row_stride == 0 && A.inner_stride == 1) {
-    for (ptrdiff_t i0 = 0; i0 < n; i0 += 32) {
-      ptrdiff_t m = n - i0 < 32 ? n - i0 : 32;
-      double s[32];
-      for (ptrdiff_t i = 0; i < m; i++) s[i] = acc.data[i0 + i];
-      for (ptrdiff_t r = 0; r < rows; r++) {
-        const float *ar = A.data + r * A.row_stride + i0;
-        if (m == 32) for (ptrdiff_t i = 0; i < 32; i++) s[i] += (double)ar[i];
-        else for (ptrdiff_t i = 0; i < m; i++) s[i] += (double)ar[i];
-      }
-      for (ptrdiff_t i = 0; i < m; i++) acc.data[i0 + i] = s[i];
-    }
+    CK_BLOCKS(double s[CK_BLOCK]; CK_EACH s[i] = acc.data[i0 + i];
+              CK_ROWS CK_EACH s[i] += (double)ar[i];
+              CK_END CK_EACH acc.data[i0 + i] = s[i];)
   } else {
     for (ptrdiff_t r = 0; r < rows; r++) {
       const float *ar = A.data + r * A.row_stride;
@@ -66,25 +76,16 @@ CK_CLONES void ck_accumulate_dot(ck_accumulator acc, ck_operand A, ck_operand B,
       }
       acc.data[r * acc.row_stride] += s;
     }
+  } else if (acc.row_stride == 0 && vectors) {
+    CK_BLOCKS(double s[CK_BLOCK]; CK_EACH s[i] = acc.data[i0 + i];
+              CK_ROWS const float *br = B.data + r * B.row_stride + i0;
+              CK_EACH s[i] += (double)ar[i] * (double)br[i];
+              CK_END CK_EACH acc.data[i0 + i] = s[i];)
   } else if (acc.row_stride == 0 && A.inner_stride == 1) {
-    for (ptrdiff_t i0 = 0; i0 < n; i0 += 32) {
-      ptrdiff_t m = n - i0 < 32 ? n - i0 : 32;
-      double s[32];
-      for (ptrdiff_t i = 0; i < m; i++) s[i] = acc.data[i0 + i];
-      for (ptrdiff_t r = 0; r < rows; r++) {
-        const float *ar = A.data + r * A.row_stride + i0;
-        const float *br = B.data + r * B.row_stride + i0 * B.inner_stride;
-        double b = (double)br[0];
-        if (m == 32 && vectors) {
-          for (ptrdiff_t i = 0; i < 32; i++) s[i] += (double)ar[i] * (double)br[i];
-        } else if (m == 32) {
-          for (ptrdiff_t i = 0; i < 32; i++) s[i] += (double)ar[i] * b;
-        } else {
-          for (ptrdiff_t i = 0; i < m; i++) s[i] += (double)ar[i] * AT(B, br, i);
-        }
-      }
-      for (ptrdiff_t i = 0; i < m; i++) acc.data[i0 + i] = s[i];
-    }
+    CK_BLOCKS(double s[CK_BLOCK]; CK_EACH s[i] = acc.data[i0 + i];
+              CK_ROWS double b = (double)B.data[r * B.row_stride];
+              CK_EACH s[i] += (double)ar[i] * b;
+              CK_END CK_EACH acc.data[i0 + i] = s[i];)
   } else {
     for (ptrdiff_t r = 0; r < rows; r++) {
       const float *ar = A.data + r * A.row_stride, *br = B.data + r * B.row_stride;
@@ -112,36 +113,14 @@ CK_CLONES void ck_accumulate_moments(ck_accumulator acc, ck_operand A, ptrdiff_t
       s2[at] += q;
     }
   } else if (acc.row_stride == 0 && A.inner_stride == 1) {
-    for (ptrdiff_t i0 = 0; i0 < n; i0 += 16) {
-      ptrdiff_t m = n - i0 < 16 ? n - i0 : 16;
-      double k[16], p[16], q[16];
-      for (ptrdiff_t i = 0; i < 16; i++) k[i] = p[i] = q[i] = 0;
-      for (ptrdiff_t i = 0; i < m; i++) {
-        if (count[i0 + i] == 0) shift[i0 + i] = (double)A.data[i0 + i];
-        k[i] = shift[i0 + i];
-      }
-      for (ptrdiff_t r = 0; r < rows; r++) {
-        const float *ar = A.data + r * A.row_stride + i0;
-        if (m == 16) {
-          for (ptrdiff_t i = 0; i < 16; i++) {
-            double d = (double)ar[i] - k[i];
-            p[i] += d;
-            q[i] += d * d;
-          }
-        } else {
-          for (ptrdiff_t i = 0; i < m; i++) {
-            double d = (double)ar[i] - k[i];
-            p[i] += d;
-            q[i] += d * d;
-          }
-        }
-      }
-      for (ptrdiff_t i = 0; i < m; i++) {
-        count[i0 + i] += (double)rows;
-        s1[i0 + i] += p[i];
-        s2[i0 + i] += q[i];
-      }
+    if (rows > 0) {
+      for (ptrdiff_t i = 0; i < n; i++)
+        if (count[i] == 0) shift[i] = (double)A.data[i];
     }
+    CK_BLOCKS(double k[CK_BLOCK]; double p[CK_BLOCK]; double q[CK_BLOCK];
+              CK_EACH { k[i] = shift[i0 + i]; p[i] = 0; q[i] = 0; }
+              CK_ROWS CK_EACH { double d = (double)ar[i] - k[i]; p[i] += d; q[i] += d * d; }
+              CK_END CK_EACH { count[i0 + i] += (double)rows; s1[i0 + i] += p[i]; s2[i0 + i] += q[i]; })
   } else {
     for (ptrdiff_t r = 0; r < rows; r++) {
       const float *ar = A.data + r * A.row_stride;
