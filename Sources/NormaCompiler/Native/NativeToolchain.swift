@@ -11,7 +11,9 @@ package struct NativeToolchain: Sendable {
   package static let standardFlags =
     [
       "-std=gnu11", "-O3", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
-      "-ffp-contract=fast", "-fvisibility=hidden", "-pipe", "-w",
+      "-ffp-contract=fast", "-pipe", "-w",
+      // A name of the text never stands for one that this process has already.
+      "-fno-semantic-interposition", "-Wl,-Bsymbolic",
     ] + processorFlags
 
   #if arch(x86_64)
