@@ -1,7 +1,7 @@
 import Glibc
 
 /// What decides which machine code the compiler makes for this processor and which it can run.
-enum ProcessorIdentity {
+package enum ProcessorIdentity {
   private static let fields: Set<String> = [
     "vendor_id", "cpu family", "model", "flags",
     "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features",
@@ -25,7 +25,7 @@ enum ProcessorIdentity {
   }
 
   /// The first processor's identity and sorted feature words in the text of `/proc/cpuinfo`.
-  static func summary(of text: String) -> String {
+  package static func summary(of text: String) -> String {
     var lines: [String] = []
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       if line.isEmpty { break }

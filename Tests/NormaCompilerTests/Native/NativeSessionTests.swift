@@ -132,4 +132,24 @@ import Testing
     #expect(Set(keys).count == 4)
     #expect(try keys[0] == plain.key(for: "a"))
   }
+
+  @Test func processorIsToldByItsFirstCoreWhateverTheOrder() {
+    func text(_ flags: String) -> String {
+      """
+      processor\t: 0
+      vendor_id\t: GenuineIntel
+      model\t\t: 85
+      model name\t: Xeon
+      cpu MHz\t\t: \(flags.utf8.count)
+      flags\t\t: \(flags)
+
+      processor\t: 1
+      flags\t\t: other
+      """
+    }
+    let summary = ProcessorIdentity.summary(of: text("sse avx512f avx2"))
+    #expect(summary == "flags: avx2 avx512f sse\nmodel: 85\nvendor_id: GenuineIntel")
+    #expect(summary == ProcessorIdentity.summary(of: text("avx2 sse  avx512f")))
+    #expect(summary != ProcessorIdentity.summary(of: text("avx2 sse")))
+  }
 }
