@@ -43,7 +43,9 @@ let package = Package(
     module("NormaGraph", ["NormaCore"]),
     module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels"]),
     module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
-    module("NormaConformance", ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms"]),
+    module(
+      "NormaConformance",
+      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels"]),
     module(
       "NormaPlugins",
       ["NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI"]),
