@@ -1,5 +1,5 @@
 # What scripts/bench prints. Input: one measured round a line, fields separated by tabs:
-#   norms      label shape threads executor copy ours_f ours_fb eager_f eager_fb compiled_f compiled_fb
+#   norms      label shape threads executor copy ours_f ours_fb eager_f eager_fb comp_f comp_fb
 #   training   model norm batch threads executor ours eager compiled
 # Variables: kind (norms or training), json (0 or 1), peers (0 or 1). A "-" is a missing time.
 BEGIN { FS = "\t"; keys = kind == "norms" ? 3 : 4; first = keys + 2 }
@@ -43,7 +43,7 @@ function summary(    i, text) {
       printf "{\"mean\":\"%s\",\"speed_up\":%.3f,\"rows\":%d}\n", text,
         exp(logs[text] / compared[text]), compared[text]
     else
-      printf "geometric mean %-58s %6.2f x as fast (%d rows)\n", text,
+      printf "geometric mean %-61s %6.2f x as fast (%d rows)\n", text,
         exp(logs[text] / compared[text]), compared[text]
   }
   if (json) {
@@ -93,7 +93,7 @@ function training_row(key,    p, name, ours, eager, compiled, best) {
     printf "{\"model\":\"%s\",\"norm\":\"%s\",\"batch\":%d,\"threads\":%d%s}\n", p[1], p[2], p[3],
       p[4], fields(key, "step_ms eager_ms compiled_ms")
   else
-    printf "| %-5s | %-15s | %5d | %8.2f | %8s | %8s | %s |\n", p[1], p[2], p[3], ours,
+    printf "| %-5s | %-15s | %5d | %8.2f | %8s | %8s | %13s |\n", p[1], p[2], p[3], ours,
       eager ? sprintf("%.2f", eager) : "-", compiled ? sprintf("%.2f", compiled) : "-",
       ratio(best, ours)
   compare(name, "a step against the better of eager and compiled", "", ours, best)
@@ -101,8 +101,8 @@ function training_row(key,    p, name, ours, eager, compiled, best) {
 
 END {
   if (!json && kind == "training") {
-    print "| model | norm            | batch |  Norma ms |  eager ms | compiled ms | times as fast |"
-    print "|-------|-----------------|------:|---------:|---------:|---------:|---:|"
+    print "| model | norm            | batch | Norma ms | eager ms | comp. ms | times as fast |"
+    print "|-------|-----------------|------:|---------:|---------:|---------:|--------------:|"
   } else if (!json) {
     print "in copies of the tensor: forward" (peers ? " (Norma, eager, compiled)" : "") \
       ", then forward + backward" (peers ? " (the same)" : "")
