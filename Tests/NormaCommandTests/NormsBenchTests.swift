@@ -67,12 +67,13 @@ struct NormsBenchTests {
   func text() throws {
     let table = try bench(["layer", "--shape", "8x16", "--hyper", "scale=false"]).output
     let lines = table.split(separator: "\n")
-    #expect(lines.count == 2)
-    for title in ["copy µs", "/ copy", "/ floor", "infer / copy", "GB/s", "spread"] {
-      #expect(lines.first?.contains(title) == true, "\(title)")
+    try #require(lines.count == 4)
+    for title in ["copy µs", "f / copy", "f+b / floor", "i / copy", "GB/s", "spread"] {
+      #expect(lines[0].contains(title), "\(title)")
     }
-    #expect(lines.last?.contains("layer(scale=false)") == true)
-    #expect(lines.last?.contains("8x16") == true)
+    #expect(lines[1].contains("layer(scale=false)") && lines[1].contains("8x16"))
+    #expect(lines[2].hasPrefix("copied by ") && lines[2].hasSuffix("1 thread: 8x16"))
+    #expect(lines[3].hasPrefix("threads: 1; "))
   }
 
   @Test("What accuracy costs: the plain float32 loop loses digits that the norm keeps")

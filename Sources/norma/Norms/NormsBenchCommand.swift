@@ -43,10 +43,7 @@ struct NormsBenchCommand: ParsableCommand {
   @Option(help: "How many threads may work. (default: all cores)")
   var threads: Int?
 
-  @Option(
-    help: ArgumentHelp(
-      "What runs the norms: \(ExecutorChoice.allCases.map(\.rawValue).joined(separator: ", ")).",
-      valueName: "executor"))
+  @Option(help: ArgumentHelp("What runs the norms.", valueName: "executor"))
   var executor: ExecutorChoice = .auto
 
   @Option(help: ArgumentHelp("A hyper-parameter, or preset=NAME; repeatable.", valueName: "k=v"))
@@ -94,9 +91,7 @@ struct NormsBenchCommand: ParsableCommand {
           if output.json { try output.write(jsonLine: result) }
           results.append(result)
         }
-        if !output.json {
-          try output.write(text: BenchText.table(results).rendered(for: output.terminal))
-        }
+        if !output.json { try output.write(lines: BenchText.lines(results)) }
       }
       guard accuracy else { return }
       let cost = try AccuracyCost(
