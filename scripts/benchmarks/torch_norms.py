@@ -4,9 +4,9 @@
   scripts/bench --python PATH          starts it and takes turns with it
 
 A request is "label shape axis", as in norms.txt; four sizes with the channels last are a tensor in
-memory format channels_last. An answer has medians in microseconds: copy_us, and for eager and
-compiled each forward without gradients and forward with backward. A compiled function is specialised
-on its sizes, which is what suits it best, and kept for later rounds.
+memory format channels_last. An answer has medians in microseconds, for eager and compiled each:
+forward without gradients, and forward with backward. A compiled function is specialised on its sizes,
+which is what suits it best, and kept for later rounds.
 """
 import argparse
 import json
@@ -90,9 +90,9 @@ class Row:
         def tensor():
             return torch.randn(self.sizes).contiguous(memory_format=self.format)
 
-        x, gradient, y = tensor(), tensor(), tensor()
+        x, gradient = tensor(), tensor()
         source = tensor().requires_grad_(True)
-        works = {"copy_us": lambda: y.copy_(x)}
+        works = {}
 
         def both(function):
             source.grad = None
