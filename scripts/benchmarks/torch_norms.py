@@ -5,8 +5,8 @@
 
 A request is "label shape axis", as in norms.txt; four sizes with the channels last are a tensor in
 memory format channels_last. An answer has medians in microseconds, for eager and compiled each:
-forward without gradients, and forward with backward. A compiled function is specialised on its sizes,
-which is what suits it best, and kept for later rounds.
+forward without gradients, and forward with backward. A compiled function is specialised on sizes,
+which suits it best, and kept for later rounds.
 """
 import argparse
 import json
