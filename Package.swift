@@ -46,7 +46,9 @@ let package = Package(
     module("NormaGraph", ["NormaCore"]),
     module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels", "CNative"]),
     module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
-    module("NormaConformance", ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms"]),
+    module(
+      "NormaConformance",
+      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels"]),
     module(
       "NormaPlugins",
       ["NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI"]),
