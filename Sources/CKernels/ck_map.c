@@ -108,6 +108,15 @@ const char *ck_operation_name(int i) {
   return i >= 0 && i < CK_OP_COUNT ? names[i] : NULL;
 }
 
+const char *ck_operation_formula(int i) {
+  static const char *const formulas[] = {
+#define OP(name, formula) #formula,
+      CK_UNARY_OPERATIONS(OP) CK_BINARY_OPERATIONS(OP) CK_TERNARY_OPERATIONS(OP)
+#undef OP
+  };
+  return i >= 0 && i < CK_OP_COUNT ? formulas[i] : NULL;
+}
+
 int ck_operation_arity(int i) {
   static const int arities[] = {
 #define OP(name, formula) 1,

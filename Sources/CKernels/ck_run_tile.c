@@ -19,8 +19,11 @@ static ck_operand resolve(const ck_view *view, const ck_program *program, const 
       break;
     case CK_VIEW_SMALL_SHARED:
     case CK_VIEW_SMALL_WORKER:
-      o.data = (view->kind == CK_VIEW_SMALL_SHARED ? memory->small_shared : memory->small_worker) +
-               view->index + view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
+    case CK_VIEW_PARAMETER:
+      o.data = (view->kind == CK_VIEW_PARAMETER ? memory->parameters[view->index]
+                : view->kind == CK_VIEW_SMALL_SHARED ? memory->small_shared + view->index
+                                                     : memory->small_worker + view->index) +
+               view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
                view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
                view->inner_stride * tile->column;
       o.row_stride = view->row_stride;

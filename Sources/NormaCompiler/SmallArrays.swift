@@ -51,6 +51,9 @@ struct SmallMemory {
     return strides
   }
 
+  /// How a shared array is addressed.
+  func sharedStrides(_ roles: RoleSet) -> [Int] { strides(roles, shared) }
+
   /// The canonical index (batch, space, channel) of each element of a shared array along `roles`.
   func positions(_ roles: RoleSet) -> [Double] {
     let canonical = shared.strides(roles)

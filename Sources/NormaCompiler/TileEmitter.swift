@@ -125,6 +125,7 @@ extension TilePlanner {
     }
     let node = nodes.graph.nodes[index]
     let sliced = isSliced(index)
+    if let view = parameterView(node) { return (view, nil) }
     let innerPart = node.domain.intersection(plan.form.innerRoles)
     let wide = innerPart.isEmpty ? node.domain : node.domain.union(plan.form.innerRoles)
     let needsLow = low && !isExact(index)
@@ -147,6 +148,20 @@ extension TilePlanner {
       found.map { view($0.high, kind: kind) } ?? ck_view(),
       needsLow ? found?.low.map { view($0, kind: kind) } : nil
     )
+  }
+
+  /// A parameter as the caller holds it, where it needs no repeating along the inner axis.
+  private func parameterView(_ node: Graph.Node) -> ck_view? {
+    guard case .parameter(let name) = node.kind,
+      let number = program.parameters.firstIndex(where: { $0.name == name })
+    else { return nil }
+    let innerPart = node.domain.intersection(plan.form.innerRoles)
+    guard innerPart.isEmpty || node.domain.isSuperset(of: plan.form.innerRoles) else { return nil }
+    var view = view(
+      SmallArray(place: ck_place(), strides: memory.sharedStrides(node.domain)),
+      kind: Int32(CK_VIEW_PARAMETER))
+    view.index = Int32(number)
+    return view
   }
 
   /// Whether a small node is a float already, so that rounding loses nothing.

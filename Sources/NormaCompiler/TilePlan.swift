@@ -34,6 +34,7 @@ struct TilePlan: Sendable {
   }
   /// A saved array's part that belongs to a slice.
   struct SavedMove: Sendable {
+    let number: Int
     let savedOffset: Int
     /// Elements a slice row (at level rows) or a slice has.
     let count: Int

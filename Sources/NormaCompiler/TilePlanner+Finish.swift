@@ -41,7 +41,7 @@ extension TilePlanner {
         } else {
           plan.wholeStores.append(
             .init(
-              savedOffset: savedOffsets[number], count: memory.count(domain, worker: false),
+              number: number, savedOffset: savedOffsets[number], count: memory.count(domain, worker: false),
               place: array.place))
         }
       case "buffer":

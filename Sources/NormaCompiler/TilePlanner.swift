@@ -71,7 +71,8 @@ struct TilePlanner {
     var slice = extents
     switch level {
     case .rows:
-      plan.sliceRows = min(plan.tileRows, plan.rows)
+      // Multiples of 8 rows: small values are vectors along them, column sums pay off.
+      plan.sliceRows = min(max(8, plan.tileRows / 8 * 8), plan.rows)
       slice = Extents(
         sample: 1, space: plan.sliceRows, group: extents.counts[3], member: extents.counts[4])
     case .sample:
@@ -86,7 +87,8 @@ struct TilePlanner {
     plan.tileRows = min(plan.tileRows, plan.sliceRows)
     let pieces = level == .whole ? (plan.rows + plan.tileRows - 1) / plan.tileRows : 0
     plan.sliceCount = level == .whole ? 1 : (plan.rows + plan.sliceRows - 1) / plan.sliceRows
-    plan.unitCount = min(TilePlanner.unitLimit, max(pieces, plan.sliceCount))
+    let worthwhile = max(1, plan.rows * plan.inner / TilePlanner.tileFloats)
+    plan.unitCount = min(TilePlanner.unitLimit, worthwhile, max(pieces, plan.sliceCount))
     self.plan = plan
     memory = SmallMemory(shared: extents, slice: slice, level: level, form: form)
     sliceSteps = Array(repeating: [], count: nodes.passCount + 1)
@@ -205,7 +207,7 @@ struct TilePlanner {
     let perRow = plan.level == .rows && !domain.isDisjoint(with: plan.form.rowRoles)
     let count = memory.count(domain, worker: true)
     return .init(
-      savedOffset: savedOffsets[number],
+      number: number, savedOffset: savedOffsets[number],
       count: perRow ? count / max(plan.sliceRows, 1) : count, place: array.place)
   }
 

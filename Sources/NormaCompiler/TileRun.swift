@@ -6,6 +6,9 @@ struct TileRun {
   let plan: FrozenPlan
   let call: KernelCall
   let tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>
+  let parameters: UnsafePointer<UnsafePointer<Float>?>?
+  /// Compiled code of the units, one function a parallel part; nil where tiles are interpreted.
+  let native: [ck_native_unit]?
   let sharedDoubles: UnsafeMutablePointer<Double>
   let sharedFloats: UnsafeMutablePointer<Float>
   let workers: UnsafeMutableRawPointer
@@ -15,12 +18,15 @@ struct TileRun {
   init(
     plan frozen: FrozenPlan, call: KernelCall,
     tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>,
+    parameters: UnsafePointer<UnsafePointer<Float>?>?, native: [ck_native_unit]?,
     workspace: UnsafeMutableRawPointer
   ) {
     let plan = frozen.plan
     self.plan = frozen
     self.call = call
     self.tensors = tensors
+    self.parameters = parameters
+    self.native = native
     // Starting threads costs more than this much work.
     let small = plan.rows * plan.inner < 16384
     threads = small ? 1 : max(1, min(call.threads, plan.unitCount))
@@ -136,8 +142,12 @@ struct TileRun {
   }
 
   private func parallel(pass: Int) {
+    if let native {
+      runNative(native[max(pass, 0)])
+      return
+    }
     var work = TileWork(
-      plan: plan.hot, pass: pass, tensors: tensors.baseAddress,
+      plan: plan.hot, pass: pass, tensors: tensors.baseAddress, parameters: parameters,
       saved: call.saved?.assumingMemoryBound(to: Double.self), sharedDoubles: sharedDoubles,
       sharedFloats: sharedFloats, workers: workers, units: units)
     withUnsafeMutablePointer(to: &work) { work in
@@ -147,6 +157,25 @@ struct TileRun {
           context?.assumingMemoryBound(to: TileWork.self).pointee.run(
             unit: Int(unit), worker: Int(worker))
         }, work)
+    }
+  }
+
+  private func runNative(_ unit: ck_native_unit) {
+    let plan = plan.plan
+    plan.savedOffsets.withUnsafeBufferPointer { offsets in
+      offsets.withMemoryRebound(to: Int64.self) { offsets in
+        var native = ck_native_call(
+          tensors: UnsafePointer(tensors.baseAddress), parameters: parameters,
+          shared_doubles: sharedDoubles, shared_floats: sharedFloats,
+          workers: workers.assumingMemoryBound(to: CChar.self),
+          units: units.assumingMemoryBound(to: CChar.self),
+          saved: call.saved?.assumingMemoryBound(to: Double.self),
+          saved_offsets: offsets.baseAddress, rows: Int64(plan.rows),
+          slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
+          tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
+          unit_bytes: Int64(plan.unitBytes))
+        ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))
+      }
     }
   }
 }

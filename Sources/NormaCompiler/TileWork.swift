@@ -75,6 +75,7 @@ struct TileWork {
   /// The pass, when passes go over the whole tensor.
   let pass: Int
   let tensors: UnsafeMutablePointer<UnsafeMutablePointer<Float>?>?
+  let parameters: UnsafePointer<UnsafePointer<Float>?>?
   let saved: UnsafeMutablePointer<Double>?
   let sharedDoubles: UnsafeMutablePointer<Double>
   let sharedFloats: UnsafeMutablePointer<Float>
@@ -88,7 +89,7 @@ struct TileWork {
     let floats = (base + plan.floatsOffset).assumingMemoryBound(to: Float.self)
     var small = ck_small_memory(doubles: (sharedDoubles, doubles), floats: (sharedFloats, floats))
     var memory = ck_memory(
-      tensors: UnsafePointer(tensors), small_shared: UnsafePointer(sharedFloats),
+      tensors: UnsafePointer(tensors), parameters: parameters, small_shared: UnsafePointer(sharedFloats),
       small_worker: UnsafePointer(floats), accumulators_worker: doubles,
       accumulators_unit: (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self),
       registers: (base + plan.registersOffset).assumingMemoryBound(to: Float.self))

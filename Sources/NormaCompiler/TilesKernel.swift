@@ -12,11 +12,17 @@ public final class TilesKernel: NormKernel {
   private let forwardPlan: FrozenPlan
   private let backwardPlan: FrozenPlan?
   private let savedDoubles: Int
+  private let native: NativePlans?
 
-  /// Plans a program for a tensor.
+  /// Plans a program for a tensor; with a session, asks for its machine code too.
+  ///
+  /// The code runs once the session has settled with it ready; until then, and without it, tiles are
+  /// interpreted.
   ///
   /// - Throws: `usage` when the program's splits do not fit the shape; `internal` for a defect.
-  public init(program: NormProgram, layout: TensorLayout) throws(NormaError) {
+  public init(
+    program: NormProgram, layout: TensorLayout, native session: NativeSession? = nil
+  ) throws(NormaError) {
     self.program = program
     self.layout = layout
     let extents = try program.splits.extents(
@@ -54,6 +60,12 @@ public final class TilesKernel: NormKernel {
       backwardPlan = try TilesKernel.plan(
         backwardGraph, program, extents, form, offsets)
     }
+    native =
+      if let session {
+        NativePlans(forward: forwardPlan.plan, backward: backwardPlan?.plan, session: session)
+      } else {
+        nil
+      }
   }
 
   /// What forward computes and backward reads: reductions reachable from both, and buffers, whose
@@ -90,8 +102,8 @@ public final class TilesKernel: NormKernel {
     return FrozenPlan(try planner.finish())
   }
 
-  /// `tiles`.
-  public var executor: String { "tiles" }
+  /// `native` when machine code runs it, else `tiles`.
+  public var executor: String { native?.code == nil ? "tiles" : "native" }
 
   /// Saved statistics, and workspace for the given number of workers.
   public func memory(threads: Int) -> KernelMemory {
@@ -162,8 +174,16 @@ public final class TilesKernel: NormKernel {
       }
       var free = workspace
       let originals = packedTensors(plan.plan, slot, &free, backward: backward)
+      let code = native?.code
       // A result that nobody wants is still computed; it goes nowhere else.
-      TileRun(plan: plan, call: call, tensors: slot, workspace: free).run()
+      call.parameters.withUnsafeBufferPointer { parameters in
+        let parameters = UnsafeRawPointer(parameters.baseAddress)?
+          .assumingMemoryBound(to: UnsafePointer<Float>?.self)
+        TileRun(
+          plan: plan, call: call, tensors: slot, parameters: parameters,
+          native: backward ? code?.backward : code?.forward, workspace: free
+        ).run()
+      }
       if originals {
         for i in (inputs + 1)..<slots {
           guard let packed = slot[i] else { continue }

@@ -31,7 +31,7 @@ public struct CheckResult: Sendable, CustomStringConvertible {
 /// Errors are relative to the scale of a tensor, the largest absolute value of the reference.
 public struct ConformanceOptions: Sendable {
   /// The executor that is checked.
-  public var executor: ExecutorChoice = .auto
+  public var executor: Executor = .tiles
   /// The seed of all values.
   public var seed: UInt64 = 1
   /// The numbers of threads whose results must agree bit for bit.

@@ -37,7 +37,7 @@ struct NormCheck {
 
   mutating func run() throws(NormaError) {
     let entry = try registry.entry(spec.name)
-    hasReference = entry.provider.definition != nil && options.executor != .reference
+    hasReference = entry.provider.definition != nil && !options.executor.isReference
     let counts = try ChannelCounts(spec, in: registry)
     for mode in Mode.allCases {
       for example in try CheckCase.ordinary(counts) {
@@ -68,7 +68,7 @@ struct NormCheck {
 
   /// A harness with all values drawn, or nil when the norm refuses the shape.
   mutating func harness(
-    _ example: CheckCase, _ mode: Mode, executor: ExecutorChoice? = nil, threads: Int = 1,
+    _ example: CheckCase, _ mode: Mode, executor: Executor? = nil, threads: Int = 1,
     gradient: Bool = true
   ) throws(NormaError) -> KernelHarness? {
     let input = example.description(mode)

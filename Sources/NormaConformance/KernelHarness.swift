@@ -55,7 +55,7 @@ public final class KernelHarness {
   ///   - shift: how many floats the tensors lie off 64-byte alignment.
   /// - Throws: what the norm throws when it refuses the shape; `usage` for negative strides.
   public init(
-    layer: NormLayer, layout: TensorLayout, mode: Mode, executor: ExecutorChoice = .auto,
+    layer: NormLayer, layout: TensorLayout, mode: Mode, executor: Executor = .tiles,
     threads: Int = 1, gradient: Bool = true, shift: Int = 0
   ) throws(NormaError) {
     guard layout.strides.allSatisfy({ $0 >= 0 }) else {
@@ -63,6 +63,7 @@ public final class KernelHarness {
         .usage, "strides \(layout.strides) run backwards", help: "give strides of 0 or more")
     }
     kernel = try layer.kernel(for: layout, mode: mode, executor: executor, gradient: gradient)
+    executor.settle()
     self.layer = layer
     self.layout = layout
     self.mode = mode

@@ -39,7 +39,9 @@ extension NormDefinition: NormProvider {
       if request.mode == .train { try checkBatchStatistics(program, layout) }
       switch request.executor {
       case .reference: return try ReferenceKernel(program: program, layout: layout)
-      case .tiles, .auto: return try TilesKernel(program: program, layout: layout)
+      case .tiles: return try TilesKernel(program: program, layout: layout)
+      case .native(let session):
+        return try TilesKernel(program: program, layout: layout, native: session)
       }
     } catch {
       throw error.message.hasPrefix(schema.name + ": ")

@@ -1,16 +1,6 @@
 public import NormaCore
 public import NormaGraph
 
-/// Which executor runs a definition's kernels.
-public enum ExecutorChoice: String, Sendable, CaseIterable {
-  /// The best one available.
-  case auto
-  /// The vector interpreter over cache-resident tiles.
-  case tiles
-  /// The formula itself, in Double.
-  case reference
-}
-
 /// What a provider is asked to build.
 public struct KernelRequest: Sendable {
   /// All hyper-parameters, resolved.
@@ -20,14 +10,14 @@ public struct KernelRequest: Sendable {
   /// Training or inference.
   public var mode: Mode
   /// Which executor.
-  public var executor: ExecutorChoice
+  public var executor: Executor
   /// Whether `backward` will be called.
   public var gradient: Bool
 
   /// Makes a request.
   public init(
     hyper: [String: HyperValue], layout: TensorLayout, mode: Mode,
-    executor: ExecutorChoice = .auto, gradient: Bool = true
+    executor: Executor = .tiles, gradient: Bool = true
   ) {
     self.hyper = hyper
     self.layout = layout

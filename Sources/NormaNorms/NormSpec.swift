@@ -147,7 +147,7 @@ public struct NormLayer: Sendable {
   ///
   /// - Throws: `usage` when the shape does not suit the norm, with norm, shape and remedies.
   public func kernel(
-    for layout: TensorLayout, mode: Mode, executor: ExecutorChoice = .auto, gradient: Bool = true
+    for layout: TensorLayout, mode: Mode, executor: Executor = .tiles, gradient: Bool = true
   ) throws(NormaError) -> any NormKernel {
     try entry.provider.makeKernel(
       KernelRequest(

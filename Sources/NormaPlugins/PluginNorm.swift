@@ -44,7 +44,7 @@ struct PluginNorm: NormProvider {
   }
 
   func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel {
-    if request.executor == .reference {
+    if request.executor.isReference {
       throw NormaError(
         .usage, "norm.\(schema.name) has no reference executor: a compiled plugin has no formula",
         notes: ["plugin \(identity.id) \(identity.version)"], help: "use executor auto")

@@ -9,8 +9,8 @@ struct GoldenTests {
 
   @Test(
     "outputs, gradients and buffers agree to 5e-7 of the scale",
-    arguments: ["batch", "layer", "group", "instance", "rms"], [ExecutorChoice.auto, .reference])
-  func golden(_ norm: String, _ executor: ExecutorChoice) throws {
+    arguments: ["batch", "layer", "group", "instance", "rms"], [Executor.tiles, .reference])
+  func golden(_ norm: String, _ executor: Executor) throws {
     let golden = try GoldenFile()
     let cases = golden.cases.filter { $0.norm == norm }
     #expect(cases.count >= 14)
@@ -22,7 +22,7 @@ struct GoldenTests {
   }
 
   func compare(
-    _ example: GoldenFile.Case, _ mode: Mode, _ executor: ExecutorChoice, _ golden: GoldenFile
+    _ example: GoldenFile.Case, _ mode: Mode, _ executor: Executor, _ golden: GoldenFile
   ) throws {
     let layout = try TensorLayout(shape: example.shape, axis: example.axis)
     let layer = try NormLayer(

@@ -1,17 +1,18 @@
 /* The element-wise operations, one line each; the names are those of NormaGraph's Elementwise.
-   From this table come the tile loops (float) and the loops over small arrays (double).
-   R is float or double; the *_OF macros pick the function of that type. */
+   From this table come the tile loops (float), the loops over small arrays (double) and, as text,
+   the functions of native code (vectors of float). R is the type; a comparison is 0 or not, so it is
+   joined by | and chosen by CK_IF; CK_N is a number of that type. */
 #ifndef CK_OPERATIONS_H
 #define CK_OPERATIONS_H
 
 #define CK_UNARY_OPERATIONS(OP) \
   OP(copy, a) \
   OP(neg, -a) \
-  OP(abs, a < 0 ? -a : a) \
-  OP(sign, a > 0 ? (R)1 : a < 0 ? (R)-1 : a) \
+  OP(abs, CK_IF(a < CK_N(0), -a, a)) \
+  OP(sign, CK_IF(a > CK_N(0), CK_N(1), CK_IF(a < CK_N(0), CK_N(-1), a))) \
   OP(square, a * a) \
   OP(sqrt, CK_SQRT(a)) \
-  OP(rsqrt, (R)1 / CK_SQRT(a)) \
+  OP(rsqrt, CK_N(1) / CK_SQRT(a)) \
   OP(exp, CK_EXP(a)) \
   OP(log, CK_LOG(a)) \
   OP(tanh, CK_TANH(a)) \
@@ -24,20 +25,24 @@
   OP(mul, a * b) \
   OP(div, a / b) \
   OP(pow, CK_POW(a, b)) \
-  OP(min, a <= b || a != a ? a : b) \
-  OP(max, a >= b || a != a ? a : b) \
-  OP(lt, a < b ? (R)1 : (R)0) \
-  OP(le, a <= b ? (R)1 : (R)0) \
-  OP(gt, a > b ? (R)1 : (R)0) \
-  OP(ge, a >= b ? (R)1 : (R)0) \
-  OP(eq, a == b ? (R)1 : (R)0)
+  OP(min, CK_IF((a <= b) | (a != a), a, b)) \
+  OP(max, CK_IF((a >= b) | (a != a), a, b)) \
+  OP(lt, CK_IF(a < b, CK_N(1), CK_N(0))) \
+  OP(le, CK_IF(a <= b, CK_N(1), CK_N(0))) \
+  OP(gt, CK_IF(a > b, CK_N(1), CK_N(0))) \
+  OP(ge, CK_IF(a >= b, CK_N(1), CK_N(0))) \
+  OP(eq, CK_IF(a == b, CK_N(1), CK_N(0)))
 
 /* center: a - (b + c) where b + c is one number in two floats.  fma: a * b + c. */
 #define CK_TERNARY_OPERATIONS(OP) \
-  OP(clamp, a < b ? b : a > c ? c : a) \
-  OP(select, a != (R)0 ? b : c) \
+  OP(clamp, CK_IF(a < b, b, CK_IF(a > c, c, a))) \
+  OP(select, CK_IF(a != CK_N(0), b, c)) \
   OP(center, (a - b) - c) \
   OP(fma, a * b + c)
+
+/* For numbers; vectors have their own. */
+#define CK_IF(condition, a, b) ((condition) ? (a) : (b))
+#define CK_N(x) ((R)(x))
 
 enum {
 #define OP(name, formula) CK_OP_##name,
@@ -48,6 +53,8 @@ enum {
 
 /* The name of operation i, or NULL; how a caller finds an operation by name. */
 const char *ck_operation_name(int i);
+/* The formula of operation i as C text over a, b, c, or NULL. */
+const char *ck_operation_formula(int i);
 /* The number of operands of operation i. */
 int ck_operation_arity(int i);
 

@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CK_VIEW_REGISTER, CK_VIEW_TENSOR, CK_VIEW_SMALL_SHARED, CK_VIEW_SMALL_WORKER, CK_VIEW_CONSTANT };
+enum {
+  CK_VIEW_REGISTER, CK_VIEW_TENSOR, CK_VIEW_SMALL_SHARED, CK_VIEW_SMALL_WORKER, CK_VIEW_CONSTANT,
+  CK_VIEW_PARAMETER
+};
 
-/* How an operand is addressed. `index` is a register, a tensor number, or an element offset into a
-   small float area. `lead` are the strides of a small array along up to three leading row indices. */
+/* How an operand is addressed. `index` is a register, a tensor, a parameter, or an element offset into
+   a small float area. `lead` are the strides of a small array along up to three leading row indices. */
 typedef struct {
   int32_t kind;
   int32_t index;
@@ -49,6 +52,7 @@ typedef struct {
 /* Where a program finds its memory. */
 typedef struct {
   float *const *tensors;
+  const float *const *parameters;
   const float *small_shared;
   const float *small_worker;
   double *accumulators_worker;

@@ -7,7 +7,7 @@ import Synchronization
 /// Whoever builds a model requests its texts, settles, and runs with what was ready. Compilations that
 /// take longer go on, and the next run finds them in the cache. Nothing here throws: a run without
 /// native code is a run all the same, and `notes` says why.
-package final class NativeSession: Sendable {
+public final class NativeSession: Sendable {
   private struct State {
     /// Every text requested so far.
     var jobs: [Digest: NativeJob] = [:]
@@ -22,26 +22,33 @@ package final class NativeSession: Sendable {
   package let toolchain: NativeToolchain?
   /// The cache; nil when its folder cannot be used.
   package let cache: NativeCache?
+  /// How long `settle` waits when it is not told.
+  private let wait: Duration
   private let cores: Int
   private let environment: [String: String]
   private let collected = NativeNotes()
   private let state = Mutex(State())
   private let turn = Mutex(())
 
-  /// Finds compiler and cache by the environment; at most `cores` compilers run at a time.
-  package convenience init(environment: [String: String], cores: Int) {
+  /// Finds compiler and cache by the environment; at most `cores` compilers run at a time, and a model
+  /// waits for them as long as `wait` says.
+  public convenience init(
+    environment: [String: String], cores: Int, wait: Duration = .seconds(2)
+  ) {
     let toolchain = Result { () throws(NormaError) in
       try NativeToolchain(environment: environment)
     }
     let cache = Result { () throws(NormaError) in try NativeCache(environment: environment) }
-    self.init(toolchain: toolchain, cache: cache, environment: environment, cores: cores)
+    self.init(
+      toolchain: toolchain, cache: cache, environment: environment, cores: cores, wait: wait)
   }
 
   /// Makes a session of the given parts; one that failed becomes a note.
   package init(
     toolchain: Result<NativeToolchain, NormaError>, cache: Result<NativeCache, NormaError>,
-    environment: [String: String], cores: Int
+    environment: [String: String], cores: Int, wait: Duration = .seconds(2)
   ) {
+    self.wait = wait
     self.cores = max(1, cores)
     self.environment = environment
     self.toolchain = try? toolchain.get()
@@ -55,7 +62,7 @@ package final class NativeSession: Sendable {
   }
 
   /// What went wrong so far, each kind once: a message and its remedy.
-  package var notes: [String] { collected.all }
+  public var notes: [String] { collected.all }
 
   /// Asks for the machine code of a C text: from the cache, else by a compilation that starts now.
   ///
@@ -79,7 +86,8 @@ package final class NativeSession: Sendable {
 
   /// Waits until all requested units are ready, at most for `limit`, and decides them: each has its
   /// library from here on, or never. Calls from several threads take turns.
-  package func settle(within limit: Duration = .seconds(2)) {
+  public func settle(within limit: Duration? = nil) {
+    let limit = limit ?? wait
     turn.withLock { _ in
       let deadline = DispatchTime.now() + .nanoseconds(limit.wholeNanoseconds)
       let open = state.withLock { state in

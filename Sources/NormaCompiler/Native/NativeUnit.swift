@@ -7,17 +7,20 @@ import Synchronization
 package final class NativeUnit: Sendable {
   /// The name of its machine code; nil when nothing can be compiled here.
   package let key: Digest?
-  private let decided: Mutex<NativeLibrary?> = Mutex(nil)
+  private let decided: Mutex<NativeLibrary??> = Mutex(nil)
 
   init(key: Digest?) {
     self.key = key
   }
 
   /// The machine code, when it was ready in time.
-  package var library: NativeLibrary? { decided.withLock { $0 } }
+  package var library: NativeLibrary? { decided.withLock { $0 ?? nil } }
+
+  /// Whether a `settle` has decided it.
+  var isDecided: Bool { decided.withLock { $0 != nil } }
 
   func decide(_ library: NativeLibrary?) {
-    decided.withLock { $0 = library }
+    decided.withLock { $0 = .some(library) }
   }
 }
 

@@ -37,7 +37,7 @@ public struct AccuracyCost: Sendable, Codable {
   ///
   /// - Throws: `usage` for a shape that is empty, too large or not rows; what building the norm throws.
   public init(
-    shape: [Int] = [4096, 1024], in registry: NormRegistry, executor: ExecutorChoice, threads: Int,
+    shape: [Int] = [4096, 1024], in registry: NormRegistry, executor: Executor, threads: Int,
     seconds: Double = 1
   ) throws(NormaError) {
     let layout = try TensorLayout(shape: shape)

@@ -10,7 +10,7 @@ struct BenchmarkBody {
   let works: [TurnTimer.Work]
 
   init(
-    _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, executor: ExecutorChoice,
+    _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, executor: Executor,
     threads: Int
   ) throws(NormaError) {
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
@@ -24,6 +24,7 @@ struct BenchmarkBody {
     try harness.backward(harness.x)
     let train = harness.kernel
     let infer = try layer.kernel(for: layout, mode: .infer, executor: executor)
+    executor.settle()
     let training = harness.call()
     let request = infer.memory(threads: threads)
     let saved = GuardedMemory(bytes: request.savedBytes)

@@ -58,7 +58,7 @@ public struct NormBenchmark: Sendable, Codable {
   /// - Parameter seconds: how long to measure, at least seven rounds.
   /// - Throws: `usage` for an empty tensor or one larger than memory; what building the layer throws.
   public init(
-    _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, executor: ExecutorChoice,
+    _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, executor: Executor,
     threads: Int, seconds: Double = 1
   ) throws(NormaError) {
     try NormBenchmark.requireMemory(layout)

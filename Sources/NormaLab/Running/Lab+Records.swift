@@ -28,7 +28,7 @@ extension Lab {
         "rate_scale": .text(spec.train.rateScale.rawValue),
       ],
       "seed": .int(Int(cell.seed)),
-      "executor": .text(options.executor.rawValue),
+      "executor": .text(options.executor.name),
       "threads": .int(options.threads),
       "versions": [
         "norma": .text(options.version),

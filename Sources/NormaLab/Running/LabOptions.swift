@@ -13,7 +13,7 @@ public struct LabOptions {
   /// How many threads work; results do not depend on it.
   public var threads = 1
   /// Which executor runs the norms.
-  public var executor = ExecutorChoice.auto
+  public var executor = Executor.tiles
   /// Only says what would be done, after three timed steps.
   public var isDryRun = false
   /// Norma's version, for run folders.

@@ -9,7 +9,7 @@ struct NormRun {
 
   init(
     _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, mode: Mode,
-    executor: ExecutorChoice, gradient: Bool
+    executor: Executor, gradient: Bool
   ) throws(NormaError) {
     self.layout = layout
     layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)

@@ -44,10 +44,13 @@ enum NormLayerKind: LayerKind {
           tensor.spec.name, shape: tensor.shape, role: tensor.spec.role,
           initial: tensor.initialValue))
     }
-    plan.norms.append(
+    let path = plan.layer.path
+    // The executor is known only when all kernels are built.
+    plan.norms.append {
       NormUse(
-        layer: plan.layer.path, name: layer.entry.schema.name, hyper: layer.hyper,
-        source: layer.entry.source, executor: kernel.executor))
+        layer: path, name: layer.entry.schema.name, hyper: layer.hyper,
+        source: layer.entry.source, executor: kernel.executor)
+    }
     let need = kernel.memory(threads: plan.threads)
     let saved = plan.saved(bytes: need.savedBytes)
     let workspace = plan.slot(bytes: need.workspaceBytes, at: plan.now)

@@ -15,19 +15,19 @@ final class Plan {
   let mode: Mode
   let threads: Int
   let registry: NormRegistry
-  let executor: ExecutorChoice
+  let executor: Executor
   let defaultNorm: NormSpec?
   let state: State
   private(set) var nodes: [Node] = []
   private(set) var slots: [Slot] = []
   /// The norms in use, in the order of the layers.
-  var norms: [NormUse] = []
+  var norms: [() -> NormUse] = []
   /// The layer being planned.
   private(set) var layer: LayerName
 
   init(
     model: ModelSpec, batch: Int, mode: Mode, threads: Int, registry: NormRegistry,
-    executor: ExecutorChoice, state: State
+    executor: Executor, state: State
   ) {
     self.batch = batch
     self.mode = mode

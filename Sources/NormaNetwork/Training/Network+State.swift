@@ -23,7 +23,7 @@ public struct NormUse: Sendable, Hashable {
   public let hyper: [String: HyperValue]
   /// Who provides it.
   public let source: NormSource
-  /// What runs it: `tiles`, `reference`, or a plugin's id.
+  /// What runs it: `native`, `tiles`, `reference`, or a plugin's id.
   public let executor: String
 }
 

@@ -41,7 +41,7 @@ public final class Network {
   /// - Throws: `usage` naming model, layer, shapes and the script's line.
   public convenience init(
     _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
-    training: TrainingSpec?, executor: ExecutorChoice = .auto, threads: Int = 1, seed: UInt64 = 0
+    training: TrainingSpec?, executor: Executor = .tiles, threads: Int = 1, seed: UInt64 = 0
   ) throws(NormaError) {
     try self.init(
       spec, registry: registry, batch: batch, evaluationBatch: evaluationBatch,
@@ -51,7 +51,7 @@ public final class Network {
 
   package init(
     _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
-    training: TrainingSpec?, executor: ExecutorChoice = .auto, threads: Int = 1, seed: UInt64 = 0,
+    training: TrainingSpec?, executor: Executor = .tiles, threads: Int = 1, seed: UInt64 = 0,
     wantsInputGradient: Bool
   ) throws(NormaError) {
     let evaluationBatch = evaluationBatch ?? batch
@@ -85,6 +85,7 @@ public final class Network {
     }
     let train = try training.map { _ throws(NormaError) in try plan(.train, batch) }
     let infer = try plan(.infer, evaluationBatch)
+    executor.settle()
     if training != nil, state.parameters.isEmpty {
       throw NormaError(
         .usage, "model '\(spec.name)' has nothing to train", place: spec.place,
@@ -112,7 +113,7 @@ public final class Network {
     self.seed = seed
     self.training = training
     outputShape = infer.2.shape
-    norms = (train?.0 ?? infer.0).norms
+    norms = (train?.0 ?? infer.0).norms.map { $0() }
   }
 
   deinit { labels.deallocate() }

@@ -52,8 +52,7 @@ struct ApplyCommand: ParsableCommand {
   @Option(help: "Statistics of the batch (train), or the buffers' (infer), where a norm has both.")
   var mode: Mode = .infer
 
-  @Option(help: "Who computes: tiles in float32, reference in float64.")
-  var executor: ExecutorChoice = .auto
+  @OptionGroup var executorOptions: ExecutorOptions
 
   @Option(help: "Threads to compute on; the result does not depend on it.")
   var threads: Int?
@@ -84,9 +83,12 @@ struct ApplyCommand: ParsableCommand {
       buffers: Settings.pairs(buffers, option: "--buffer", example: "--buffer mean=m.npy"),
       axis: Settings.axes(axis), mode: mode)
     // A shape that the norm refuses is found before anything is written.
-    let kernel = try job.kernel(executor: executor)
-    let folder = try ResultFolder(out)
-    let results = try job.run(kernel, executor: executor, threads: threads)
+    let (folder, results) = try executorOptions.withExecutor(isOneCall: true) { executor throws(NormaError) in
+      let kernel = try job.kernel(executor: executor)
+      executor.settle()
+      let folder = try ResultFolder(out)
+      return (folder, try job.run(kernel, executor: executor, threads: threads))
+    }
     for result in results.arrays { try folder.write(result) }
     if output.json {
       try output.write(json: Summary(self, results, folder))

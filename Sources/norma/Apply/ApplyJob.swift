@@ -129,17 +129,17 @@ struct ApplyJob {
   }
 
   /// The norm on the input's shape.
-  func kernel(executor: ExecutorChoice) throws(NormaError) -> any NormKernel {
+  func kernel(executor: Executor) throws(NormaError) -> any NormKernel {
     try layer.kernel(
       for: layout, mode: mode, executor: executor, gradient: outputGradient != nil)
   }
 
   /// Computes everything that is written.
   func run(
-    _ kernel: any NormKernel, executor: ExecutorChoice, threads: Int
+    _ kernel: any NormKernel, executor: Executor, threads: Int
   ) throws(NormaError) -> Results {
     let wantsGradient = outputGradient != nil
-    if executor == .reference, let definition = layer.entry.provider.definition {
+    if executor.isReference, let definition = layer.entry.provider.definition {
       // The kernel takes float32; its evaluator takes the files' numbers as they are.
       let program = try definition.program(
         hyper: layer.hyper, channels: layout.channelCount, mode: mode, gradient: wantsGradient)

@@ -43,8 +43,7 @@ struct NormsBenchCommand: ParsableCommand {
   @Option(help: "How many threads may work. (default: all cores)")
   var threads: Int?
 
-  @Option(help: ArgumentHelp("What runs the norms.", valueName: "executor"))
-  var executor: ExecutorChoice = .auto
+  @OptionGroup var executorOptions: ExecutorOptions
 
   @Option(help: ArgumentHelp("A hyper-parameter, or preset=NAME; repeatable.", valueName: "k=v"))
   var hyper: [String] = []
@@ -79,42 +78,55 @@ struct NormsBenchCommand: ParsableCommand {
 
   func run() throws {
     let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    // What is measured is worth waiting for.
+    var options = executorOptions
+    options.compileWait = max(options.compileWait, 60)
     try registryOptions.withRegistry { registry in
-      // Every mistake is told before the first measurement.
-      let items = try names.map { try item($0, registry) }
-      for item in items {
-        var results: [NormBenchmark] = []
-        for layout in item.layouts {
-          let result = try NormBenchmark(
-            item.spec, in: registry, layout: layout, executor: executor, threads: threads,
-            seconds: seconds)
-          if output.json { try output.write(jsonLine: result) }
-          results.append(result)
-        }
-        if !output.json { try output.write(lines: BenchText.lines(results)) }
-      }
-      guard accuracy else { return }
-      let cost = try AccuracyCost(
-        in: registry, executor: executor, threads: threads, seconds: seconds)
-      if output.json {
-        try output.write(jsonLine: cost)
-      } else {
-        try output.write(lines: BenchText.lines(cost))
+      try options.withExecutor { executor throws(NormaError) in
+        try measure(registry, executor, threads)
       }
     }
   }
 
-  private func item(_ name: String, _ registry: NormRegistry) throws -> Item {
+  private func measure(
+    _ registry: NormRegistry, _ executor: Executor, _ threads: Int
+  ) throws(NormaError) {
+    // Every mistake is told before the first measurement.
+    var items: [Item] = []
+    for name in names { items.append(try item(name, registry)) }
+    for item in items {
+      var results: [NormBenchmark] = []
+      for layout in item.layouts {
+        let result = try NormBenchmark(
+          item.spec, in: registry, layout: layout, executor: executor, threads: threads,
+          seconds: seconds)
+        if output.json { try output.write(jsonLine: result) }
+        results.append(result)
+      }
+      if !output.json { try output.write(lines: BenchText.lines(results)) }
+    }
+    guard accuracy else { return }
+    let cost = try AccuracyCost(
+      in: registry, executor: executor, threads: threads, seconds: seconds)
+    if output.json {
+      try output.write(jsonLine: cost)
+    } else {
+      try output.write(lines: BenchText.lines(cost))
+    }
+  }
+
+  private func item(_ name: String, _ registry: NormRegistry) throws(NormaError) -> Item {
     let spec = try Settings.norm(name, hyper: hyper)
     if shape.isEmpty {
       return Item(spec: spec, layouts: try NormBenchmark.defaultLayouts(for: spec, in: registry))
     }
-    let layouts = try shape.map { text in
+    var layouts: [TensorLayout] = []
+    for text in shape {
       let layout = try TensorLayout(shape: Settings.shape(text), axis: Settings.axes(axis ?? "-1"))
       try NormBenchmark.requireMemory(layout)
       let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
-      _ = try layer.kernel(for: layout, mode: .train, executor: executor)
-      return layout
+      _ = try layer.kernel(for: layout, mode: .train)
+      layouts.append(layout)
     }
     return Item(spec: spec, layouts: layouts)
   }

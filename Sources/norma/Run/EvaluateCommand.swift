@@ -34,8 +34,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
   var threads: Int?
 
-  @Option(help: "What runs the norms: auto, tiles or reference.")
-  var executor: ExecutorChoice = .auto
+  @OptionGroup var executorOptions: ExecutorOptions
 
   @OptionGroup var registryOptions: RegistryOptions
   @OptionGroup var output: OutputOptions
@@ -49,13 +48,15 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let signals = StopSignals()
     do throws(NormaError) {
-      try measure(signals)
+      try executorOptions.withExecutor { executor throws(NormaError) in
+        try measure(signals, executor)
+      }
     } catch {
       throw signals.isRequested ? signals.error(error) : error
     }
   }
 
-  private func measure(_ signals: StopSignals) throws(NormaError) {
+  private func measure(_ signals: StopSignals, _ executor: Executor) throws(NormaError) {
     let registry = RegistryOptions.compiledNorms()
     var options = Interpreter.Options()
     options.interrupter = signals.interrupter

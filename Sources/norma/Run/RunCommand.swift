@@ -45,8 +45,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
   var threads: Int?
 
-  @Option(help: "What runs the norms: auto, tiles or reference.")
-  var executor: ExecutorChoice = .auto
+  @OptionGroup var executorOptions: ExecutorOptions
 
   @Flag(help: "Only say what would be done: cells, memory, files, time from three steps.")
   var dryRun = false
@@ -93,6 +92,14 @@ struct RunCommand: ParsableCommand {
   }
 
   private func run(_ signals: StopSignals, _ display: RunDisplay) throws(NormaError) {
+    try executorOptions.withExecutor { executor throws(NormaError) in
+      try run(signals, display, executor)
+    }
+  }
+
+  private func run(
+    _ signals: StopSignals, _ display: RunDisplay, _ executor: Executor
+  ) throws(NormaError) {
     var lab = LabOptions()
     for text in set { lab.overrides.append(try SettingOverride(parsing: text)) }
     lab.steps = steps

@@ -1,0 +1,190 @@
+import CKernels
+
+/// What every native text starts with: vector types, loads and stores, and the operations of the C
+/// table as functions over vectors of float (`nk_NAME`) and numbers in double (`nd_NAME`).
+enum NativePrelude {
+  /// The prelude for vectors of so many floats.
+  static func text(lanes: Int) -> String {
+    types(lanes) + vectorMath + operations(prefix: "nk_", type: "vf") + scalarMacros
+      + operations(prefix: "nd_", type: "double") + call
+  }
+
+  /// One function an operation, from the formulas of the C table.
+  private static func operations(prefix: String, type: String) -> String {
+    (0..<Int32(CK_OP_COUNT)).map { i in
+      guard let name = ck_operation_name(i), let formula = ck_operation_formula(i) else { return "" }
+      let operands = ["a", "b", "c"].prefix(Int(ck_operation_arity(i)))
+        .map { "\(type) \($0)" }.joined(separator: ", ")
+      return "IN \(type) \(prefix)\(String(cString: name))(\(operands)) {"
+        + " return \(String(cString: formula)); }\n"
+    }.joined()
+  }
+
+  private static func types(_ lanes: Int) -> String {
+    """
+    #define W \(lanes)
+    typedef long long i64;
+    typedef float vf __attribute__((vector_size(4 * W)));
+    typedef float vh __attribute__((vector_size(2 * W)));
+    typedef int vi __attribute__((vector_size(4 * W)));
+    typedef double vd __attribute__((vector_size(4 * W)));
+    typedef union { vf v; vh h[2]; float s[W]; } uf;
+    typedef union { vi v; int s[W]; } ui;
+    typedef union { vd v; double s[W / 2]; } ud;
+    #define IN static inline __attribute__((always_inline, unused))
+    #define copy __builtin_memcpy
+    extern double sqrt(double), exp(double), log(double), tanh(double), erf(double),
+      pow(double, double);
+    IN vf ld(const float *p) { vf v; copy(&v, p, sizeof v); return v; }
+    IN vf ldn(const float *p, int n) { vf v = {}; copy(&v, p, 4 * n); return v; }
+    IN void st(float *p, vf v) { copy(p, &v, sizeof v); }
+    IN void stn(float *p, vf v, int n) { copy(p, &v, 4 * n); }
+    IN vf bc(float x) { return (vf){} + x; }
+    IN vi bi(int x) { return (vi){} + x; }
+    IN vd lo(vf v) { uf u = {v}; return __builtin_convertvector(u.h[0], vd); }
+    IN vd hi(vf v) { uf u = {v}; return __builtin_convertvector(u.h[1], vd); }
+    IN vf narrow(const double *p) {
+      uf u; vd a, b; copy(&a, p, sizeof a); copy(&b, p + W / 2, sizeof b);
+      u.h[0] = __builtin_convertvector(a, vh); u.h[1] = __builtin_convertvector(b, vh); return u.v;
+    }
+    IN vf narrown(const double *p, int n) {
+      uf u = {{}}; for (int i = 0; i < n; i++) u.s[i] = (float)p[i]; return u.v;
+    }
+    IN vf nk_if(vi k, vf a, vf b) { return (vf)((k & (vi)a) | (~k & (vi)b)); }
+    IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }
+    IN vf iota(i64 base, i64 step) {
+      return __builtin_convertvector(lanes() * (int)step + (int)base, vf);
+    }
+    IN vf keep(vf v, int n) { return (vf)((vi)v & (lanes() < bi(n))); }
+    IN double hs(vd v) {
+      ud u = {v};
+      for (int k = W / 4; k > 0; k /= 2) for (int i = 0; i < k; i++) u.s[i] += u.s[i + k];
+      return u.s[0];
+    }
+    IN void widen(double *p, vd a, vd b) {
+      vd x, y; copy(&x, p, sizeof x); copy(&y, p + W / 2, sizeof y); x += a; y += b;
+      copy(p, &x, sizeof x); copy(p + W / 2, &y, sizeof y);
+    }
+    IN void widenn(double *p, vd a, vd b, int n) {
+      ud u = {a}, w = {b};
+      for (int i = 0; i < n; i++) p[i] += i < W / 2 ? u.s[i % (W / 2)] : w.s[i % (W / 2)];
+    }
+    IN vf extreme(vf m, vf v, int largest) {
+      return nk_if(((largest ? v > m : v < m) | (v != v)) & (m == m), v, m);
+    }
+    IN void extremes(double *p, i64 stride, vf m, int n, int largest) {
+      uf u = {m};
+      for (int i = 0; i < n; i++) {
+        double v = u.s[i], *t = p + i * stride;
+        if (*t == *t && (v != v || (largest ? v > *t : v < *t))) *t = v;
+      }
+    }
+    IN int infinite(const double *s, i64 n) {
+      int bad = 0;
+      for (i64 i = 0; i < n; i++) bad |= !(s[i] - s[i] == 0);
+      return bad;
+    }
+    IN int vanishing(const double *q, i64 n) {
+      int bad = 0;
+      for (i64 i = 0; i < n; i++) bad |= (q[i] < 1e-30) & (q[i] != 0);
+      return bad;
+    }
+    IN int vanishing2(const double *q, const double *s, i64 n) {
+      int bad = 0;
+      for (i64 i = 0; i < n; i++) bad |= (q[i] < 1e-30) & ((q[i] != 0) | (s[i] != 0));
+      return bad;
+    }
+    IN void fill(double *p, double v, i64 n) { for (i64 i = 0; i < n; i++) p[i] = v; }
+    IN void chan(double *n, double *m, double *d, double nb, double mb, double db) {
+      if (nb == 0) return;
+      if (*n == 0) { *n = nb; *m = mb; *d = db; return; }
+      double t = *n + nb, e = mb - *m;
+      *m += e * (nb / t); *d += db + e * e * (*n * (nb / t)); *n = t;
+    }
+
+    """
+  }
+
+  /// exp by 2^n e^r with two steps of scaling, so that results may be denormal; tanh by an odd
+  /// polynomial near 0. Errors stay within 2 units in the last place.
+  private static let vectorMath = """
+    IN vf power2(vi n) { return (vf)((n + 127) << 23); }
+    IN vf vexp(vf x) {
+      vf h = nk_if(x < bc(-104.0f), bc(-104.0f), nk_if(x > bc(89.0f), bc(89.0f), x));
+      vf n = (h * 1.44269504f + 12582912.0f) - 12582912.0f;
+      vf r = (h - n * 0.693145752f) - n * 1.42860677e-6f;
+      vf p = bc(1.98993186e-4f);
+      p = p * r + 1.39336739e-3f; p = p * r + 8.33329843e-3f; p = p * r + 4.16664647e-2f;
+      p = p * r + 1.66666667e-1f; p = p * r + 0.5f;
+      p = (p * (r * r) + r) + 1.0f;
+      vi k = __builtin_convertvector(nk_if(n == n, n, bc(0)), vi), j = k >> 1;
+      return p * power2(j) * power2(k - j);
+    }
+    IN vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
+    IN vf vtanh(vf x) {
+      vf a = nk_if(x < bc(0), -x, x), s = x * x;
+      vf y = 1.0f - 2.0f / (vexp(a + a) + 1.0f);
+      vf p = bc(3.30761471e-3f);
+      p = p * s - 8.79160742e-3f; p = p * s + 2.18600184e-2f; p = p * s - 5.39676509e-2f;
+      p = p * s + 1.33333319e-1f; p = p * s - 3.33333333e-1f;
+      vf small = x + x * (s * p);
+      y = nk_if(x < bc(0), -y, y);
+      return nk_if(a < bc(0.625f), small, nk_if(x == x, y, x));
+    }
+    IN vf vsqrt(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v; }
+    IN vf vlog(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = (float)log((double)u.s[i]); return u.v; }
+    IN vf verf(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = (float)erf((double)u.s[i]); return u.v; }
+    IN vf vpow(vf a, vf b) {
+      uf u = {a}, w = {b};
+      for (int i = 0; i < W; i++) u.s[i] = (float)pow((double)u.s[i], (double)w.s[i]);
+      return u.v;
+    }
+    #define CK_IF(k, a, b) nk_if(k, a, b)
+    #define CK_N(x) bc(x)
+    #define CK_SQRT(a) vsqrt(a)
+    #define CK_EXP(a) vexp(a)
+    #define CK_LOG(a) vlog(a)
+    #define CK_TANH(a) vtanh(a)
+    #define CK_SIGMOID(a) vsigmoid(a)
+    #define CK_ERF(a) verf(a)
+    #define CK_POW(a, b) vpow(a, b)
+
+    """
+
+  private static let scalarMacros = """
+    #undef CK_IF
+    #undef CK_N
+    #undef CK_SQRT
+    #undef CK_EXP
+    #undef CK_LOG
+    #undef CK_TANH
+    #undef CK_SIGMOID
+    #undef CK_ERF
+    #undef CK_POW
+    #define CK_IF(k, a, b) ((k) ? (a) : (b))
+    #define CK_N(x) ((double)(x))
+    #define CK_SQRT(a) sqrt(a)
+    #define CK_EXP(a) exp(a)
+    #define CK_LOG(a) log(a)
+    #define CK_TANH(a) tanh(a)
+    #define CK_SIGMOID(a) (1 / (1 + exp(-(a))))
+    #define CK_ERF(a) erf(a)
+    #define CK_POW(a, b) pow(a, b)
+
+    """
+
+  /// The C twin of `ck_native_call`.
+  private static let call = """
+    typedef struct {
+      float *const *tensors;
+      const float *const *parameters;
+      double *shared_doubles;
+      float *shared_floats;
+      char *workers, *units;
+      double *saved;
+      const i64 *saved_offsets;
+      i64 rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
+    } call;
+
+    """
+}

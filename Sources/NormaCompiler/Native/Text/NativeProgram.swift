@@ -1,0 +1,159 @@
+import CKernels
+
+/// A plan's tile programs with registers resolved: values by number, what is accumulated, what is
+/// written.
+struct NativeProgram {
+  /// Where an operand comes from.
+  enum Source: Hashable {
+    case value(Int)
+    case tensor(Int32)
+    case small(Small)
+    case constant(Float)
+  }
+
+  /// A small array of floats as tiles address it.
+  struct Small: Hashable {
+    enum Area: Hashable { case shared, worker, parameter }
+    let area: Area
+    let offset: Int32
+    let address: Address
+  }
+
+  /// Strides along the leading rows, the rows of a block, and the inner axis.
+  struct Address: Hashable {
+    let lead: [Int32]
+    let row: Int32
+    let inner: Int32
+
+    init(_ view: ck_view) {
+      lead = [view.lead.0, view.lead.1, view.lead.2]
+      row = view.row_stride
+      inner = view.inner_stride
+    }
+  }
+
+  struct Value {
+    /// The operation's name in the C table; nil for positions, whose weights are `address`.
+    let operation: String?
+    let operands: [Source]
+    let address: Address?
+  }
+
+  struct Accumulation {
+    enum Family { case sum, dot, moments, max, min }
+    let family: Family
+    let a: Source
+    let b: Source
+    let offset: Int32
+    let plane: Int32
+    let across: Bool
+    let address: Address
+
+    /// Sums of squares vanish before what they are sums of.
+    var isSquare: Bool { family == .dot && a == b }
+    /// Whether tiles are reduced along the inner axis.
+    var isByRow: Bool { address.inner == 0 }
+    var planes: Int32 { family == .moments ? 4 : 1 }
+    var start: String {
+      switch family {
+      case .max: "-__builtin_inf()"
+      case .min: "__builtin_inf()"
+      default: "0"
+      }
+    }
+  }
+
+  struct Pass {
+    var accumulations: [Accumulation] = []
+    var outputs: [(tensor: Int32, source: Source)] = []
+  }
+
+  private(set) var values: [Value] = []
+  private(set) var passes: [Pass] = []
+  /// The tensors that are read or written.
+  private(set) var tensors: Set<Int32> = []
+
+  /// Resolves the programs of a plan; nil when one needs what native text cannot say.
+  init?(_ plan: TilePlan) {
+    var registers: [Int32: Source] = [:]
+    // A tensor that was written is the value it was given.
+    var written: [Int32: Source] = [:]
+    for planned in plan.passes {
+      var pass = Pass()
+      for instruction in planned.tiles.buffer {
+        func source(_ view: ck_view) -> Source? {
+          switch Int(view.kind) {
+          case CK_VIEW_REGISTER: return registers[view.index]
+          case CK_VIEW_TENSOR: return written[view.index] ?? .tensor(view.index)
+          case CK_VIEW_CONSTANT: return .constant(view.constant)
+          default:
+            let area: Small.Area =
+              switch Int(view.kind) {
+              case CK_VIEW_SMALL_SHARED: .shared
+              case CK_VIEW_PARAMETER: .parameter
+              default: .worker
+              }
+            return .small(Small(area: area, offset: view.index, address: Address(view)))
+          }
+        }
+        switch Int(instruction.what) {
+        case CK_DO_MAP, CK_DO_POSITION:
+          var result: Source
+          if Int(instruction.what) == CK_DO_POSITION {
+            values.append(Value(operation: nil, operands: [], address: Address(instruction.a)))
+            result = .value(values.count - 1)
+          } else {
+            guard let name = ck_operation_name(instruction.operation) else { return nil }
+            let arity = Int(ck_operation_arity(instruction.operation))
+            let views = [instruction.a, instruction.b, instruction.c].prefix(arity)
+            let operands = views.compactMap(source)
+            guard operands.count == arity else { return nil }
+            let text = String(cString: name)
+            if text == "copy" {
+              result = operands[0]
+            } else {
+              values.append(Value(operation: text, operands: operands, address: nil))
+              result = .value(values.count - 1)
+            }
+          }
+          if Int(instruction.target.kind) == CK_VIEW_TENSOR {
+            pass.outputs.append((instruction.target.index, result))
+            written[instruction.target.index] = result
+          } else {
+            registers[instruction.target.index] = result
+          }
+        default:
+          let family: Accumulation.Family =
+            switch Int(instruction.what) {
+            case CK_DO_SUM: .sum
+            case CK_DO_DOT: .dot
+            case CK_DO_MOMENTS: .moments
+            case CK_DO_MAX: .max
+            default: .min
+            }
+          guard let a = source(instruction.a), let b = source(instruction.b) else { return nil }
+          pass.accumulations.append(
+            Accumulation(
+              family: family, a: a, b: family == .dot ? b : a, offset: instruction.accumulator,
+              plane: instruction.accumulator_size, across: instruction.across != 0,
+              address: Address(instruction.target)))
+        }
+      }
+      passes.append(pass)
+    }
+    // What goes beyond slices is wanted only at the end, where gradients are made of the same values.
+    if plan.level != .whole, passes.count > 1 {
+      for i in passes.indices.dropLast() {
+        let late = passes[i].accumulations.filter { $0.across && !$0.isByRow }
+        passes[i].accumulations.removeAll { $0.across && !$0.isByRow }
+        passes[passes.count - 1].accumulations += late
+      }
+    }
+    for view in plan.passes.flatMap({ $0.tiles.buffer.flatMap { [$0.a, $0.b, $0.c, $0.target] } })
+    where Int(view.kind) == CK_VIEW_TENSOR {
+      tensors.insert(view.index)
+    }
+    guard passes.allSatisfy({ $0.accumulations.allSatisfy { (0...1).contains($0.address.inner) } })
+    else { return nil }
+  }
+}

@@ -1,0 +1,83 @@
+import CKernels
+
+/// Steps over small arrays as loops in double; what `ck_run_small` does, with every number known.
+enum NativeSteps {
+  /// The statements; `SD` and `D` are the shared and the worker's doubles, `SF` and `WF` their floats.
+  static func text(_ steps: Frozen<ck_step>) -> [String] { steps.buffer.flatMap(text) }
+
+  private static func text(_ step: ck_step) -> [String] {
+    let extent = array(step.extent)
+    let (zs, a, b, c) = (array(step.zs), array(step.as), array(step.bs), array(step.cs))
+    func doubles(_ place: ck_place, _ strides: [Int64]) -> String {
+      "(\(place.worker != 0 ? "D" : "SD"))[\(index(place.offset, strides, extent))]"
+    }
+    func floats(_ place: ck_place) -> String {
+      "((float *)\(place.worker != 0 ? "WF" : "SF"))[\(index(place.offset, zs, extent))]"
+    }
+    let z = doubles(step.z, zs)
+    let x = doubles(step.a, a)
+    switch Int(step.what) {
+    case CK_STEP_MAP:
+      let name = ck_operation_name(step.operation).map { String(cString: $0) } ?? "copy"
+      let operands = [x, doubles(step.b, b), doubles(step.c, c)]
+        .prefix(Int(ck_operation_arity(step.operation))).joined(separator: ", ")
+      return loop(extent, ["\(z) = nd_\(name)(\(operands));"])
+    case CK_STEP_FOLD:
+      let kept = extent.indices.map { zs[$0] == 0 ? 1 : extent[$0] }
+      let start =
+        step.start.isInfinite
+        ? (step.start < 0 ? "-__builtin_inf()" : "__builtin_inf()") : "\(step.start)"
+      let body =
+        switch Int(step.operation) {
+        case CK_FOLD_SUM: "\(z) += \(x);"
+        case CK_FOLD_MAX: extreme(z, x, ">")
+        default: extreme(z, x, "<")
+        }
+      return loop(kept, ["\(z) = \(start);"]) + loop(extent, [body])
+    case CK_STEP_MOMENTS:
+      func plane(_ k: Int64) -> String {
+        doubles(ck_place(worker: step.z.worker, offset: step.z.offset + Int32(k * step.z_plane)), zs)
+      }
+      func source(_ k: Int64) -> String {
+        doubles(ck_place(worker: step.a.worker, offset: step.a.offset + Int32(k * step.a_plane)), a)
+      }
+      let part = [
+        "double n = \(source(0)), m = n > 0 ? \(source(1)) + \(source(2)) / n : 0;",
+        "double d = n > 0 ? \(source(3)) - \(source(2)) * (\(source(2)) / n) : 0; d = d < 0 ? 0 : d;",
+      ]
+      let folds = extent.indices.contains { extent[$0] > 1 && zs[$0] == 0 }
+      if !folds {
+        return loop(extent, part + ["\(z) = n; \(plane(1)) = m; \(plane(2)) = d;"])
+      }
+      let kept = extent.indices.map { zs[$0] == 0 ? 1 : extent[$0] }
+      return loop(kept, ["\(z) = \(plane(1)) = \(plane(2)) = 0;"])
+        + loop(extent, part + ["chan(&\(z), &\(plane(1)), &\(plane(2)), n, m, d);"])
+    default:
+      var body = ["float h = (float)\(x); \(floats(step.z)) = h;"]
+      if step.b.offset >= 0 {
+        body.append("\(floats(step.b)) = h - h == 0 ? (float)(\(x) - (double)h) : 0;")
+      }
+      return loop(extent, body)
+    }
+  }
+
+  private static func extreme(_ z: String, _ x: String, _ order: String) -> String {
+    "{ double v = \(x); if (\(z) == \(z) && (v != v || v \(order) \(z))) \(z) = v; }"
+  }
+
+  private static func index(_ offset: Int32, _ strides: [Int64], _ extent: [Int64]) -> String {
+    let terms = strides.indices.filter { strides[$0] != 0 && extent[$0] > 1 }
+      .map { "x\($0) * \(strides[$0])" }
+    return (["\(offset)"] + terms).joined(separator: " + ")
+  }
+
+  private static func loop(_ extent: [Int64], _ body: [String]) -> [String] {
+    let axes = extent.indices.filter { extent[$0] > 1 }
+    return ["{"] + axes.map { "for (i64 x\($0) = 0; x\($0) < \(extent[$0]); x\($0)++) {" } + body
+      + axes.map { _ in "}" } + ["}"]
+  }
+
+  private static func array(_ v: (Int64, Int64, Int64, Int64, Int64)) -> [Int64] {
+    [v.0, v.1, v.2, v.3, v.4]
+  }
+}

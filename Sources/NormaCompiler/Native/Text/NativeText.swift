@@ -1,0 +1,164 @@
+import CKernels
+
+/// A plan as C text: numbers and generated names only, never text from a script.
+///
+/// The functions do the work of units; loading, merging and storing small values is the caller's, the
+/// same as for tiles. The text does not depend on the batch where the plan's small arrays do not.
+struct NativeText {
+  /// Floats of a vector: a whole register of the widest kind; compilers split it where there is none.
+  static let lanes = 16
+
+  /// Names of the functions, one a pass at level whole, else one for all.
+  static func names(_ plan: TilePlan, prefix: String) -> [String] {
+    plan.level == .whole ? plan.passes.indices.map { "\(prefix)\($0)" } : [prefix]
+  }
+
+  /// Both directions as one unit of translation; nil when a plan needs what the text cannot say.
+  static func text(forward: TilePlan, backward: TilePlan?, lanes: Int) -> String? {
+    guard let first = functions(forward, prefix: "forward", lanes: lanes) else { return nil }
+    var lines = first
+    if let backward {
+      guard let second = functions(backward, prefix: "backward", lanes: lanes) else { return nil }
+      lines += second
+    }
+    return NativePrelude.text(lanes: lanes) + lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func functions(_ plan: TilePlan, prefix: String, lanes: Int) -> [String]? {
+    guard let program = NativeProgram(plan) else { return nil }
+    var lines: [String] = []
+    for (number, pass) in program.passes.enumerated() {
+      let loops = NativeLoops(program: program, inner: plan.inner, lanes: lanes, pass: pass)
+      lines.append(
+        "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
+          + " i64 from, i64 to, i64 start, int wide) {")
+      lines += ["const float *SF = c->shared_floats; const float *const *P = c->parameters;"]
+      lines += program.tensors.sorted().map { "float *t\($0) = c->tensors[\($0)];" }
+      lines += blocks(plan, loops.text()) + ["}"]
+    }
+    return lines
+      + (plan.level == .whole
+        ? wholeUnits(plan, program, prefix) : sliceUnits(plan, program, prefix))
+  }
+
+  /// The rows from `from` to `to` in blocks within which small arrays advance evenly.
+  private static func blocks(_ plan: TilePlan, _ loops: [String]) -> [String] {
+    if plan.leadCounts.allSatisfy({ $0 == 1 }) {
+      return ["const i64 n = to - from, row0 = from, q0 = from - start, l0 = 0, l1 = 0, l2 = 0;"]
+        + loops
+    }
+    let (b, c) = (plan.leadCounts[1], plan.leadCounts[2])
+    return [
+      "for (i64 row0 = from; row0 < to;) {",
+      "const i64 block = (row0 - start) / \(plan.blockRows), q0 = (row0 - start) % \(plan.blockRows);",
+      "const i64 n = to - row0 < \(plan.blockRows) - q0 ? to - row0 : \(plan.blockRows) - q0;",
+      plan.leadCounts[0] == 1 && b == 1
+        ? "const i64 l0 = 0, l1 = 0, l2 = block;"
+        : "const i64 l0 = block / \(b * c), l1 = block / \(c) % \(b), l2 = block % \(c);",
+    ] + loops + ["row0 += n;", "}"]
+  }
+
+  // MARK: pass by pass over the whole
+
+  private static func wholeUnits(
+    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String
+  ) -> [String] {
+    program.passes.enumerated().flatMap { number, pass in
+      [
+        "void \(prefix)\(number)(const call *c, i64 unit, int worker) {",
+        "double *U = (double *)(c->units + unit * c->unit_bytes);",
+        "const i64 tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;",
+        "const i64 first = unit * tiles / c->unit_count * c->tile_rows;",
+        "i64 last = (unit + 1) * tiles / c->unit_count * c->tile_rows;",
+        "last = last < c->rows ? last : c->rows;",
+        "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 0);",
+      ]
+        + again(pass.accumulations, "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 1);")
+        + ["}"]
+    }
+  }
+
+  // MARK: slice by slice
+
+  private static func sliceUnits(
+    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String
+  ) -> [String] {
+    let floats = TilePlan.aligned(plan.workerDoubles * 8)
+    var lines = [
+      "static void \(prefix)_slice(const call *c, double *D, float *WF, double *U, i64 slice,"
+        + " int wide) {",
+      "double *SD = c->shared_doubles; float *SF = c->shared_floats;",
+      "const i64 start = slice * \(plan.sliceRows);",
+      "const i64 rows = c->rows - start < \(plan.sliceRows) ? c->rows - start : \(plan.sliceRows);",
+    ]
+    for fill in plan.workerFills {
+      let value =
+        fill.value.isInfinite
+        ? (fill.value < 0 ? "-__builtin_inf()" : "__builtin_inf()") : "\(fill.value)"
+      lines.append("fill(D + \(fill.offset), \(value), \(fill.count));")
+    }
+    lines += moves(plan, plan.sliceLoads, load: true)
+    lines += NativeSteps.text(plan.sliceBegin)
+    for (number, pass) in program.passes.enumerated() {
+      let run = "\(prefix)_pass\(number)(c, D, U, WF, start, start + rows, start, "
+      lines.append(run + "wide);")
+      let own = pass.accumulations.filter { !$0.across }
+      if !own.isEmpty, !pass.accumulations.contains(where: \.across) {
+        lines += again(own, run + "1);")
+      }
+      lines += NativeSteps.text(plan.passes[number].sliceSteps)
+    }
+    lines += moves(plan, plan.sliceStores, load: false) + ["}"]
+    let across = program.passes.flatMap(\.accumulations).filter(\.across)
+    let mixed = program.passes.contains { pass in
+      pass.accumulations.contains(where: \.across) && pass.accumulations.contains { !$0.across }
+    }
+    let all = "for (i64 s = first; s < last; s++) \(prefix)_slice(c, D, WF, U, s, "
+    return lines + [
+      "void \(prefix)(const call *c, i64 unit, int worker) {",
+      "char *base = c->workers + worker * c->worker_bytes;",
+      "double *D = (double *)base; float *WF = (float *)(base + \(floats));",
+      "double *U = (double *)(c->units + unit * c->unit_bytes);",
+      "const i64 first = unit * c->slices / c->unit_count;",
+      "const i64 last = (unit + 1) * c->slices / c->unit_count;",
+      // A pass that fills both kinds cannot be run again alone, so it is exact from the start.
+      all + (mixed ? "1);" : "0);"),
+    ] + (mixed ? [] : again(across, all + "1);")) + ["}"]
+  }
+
+  /// Values kept from forward to backward that belong to a slice.
+  private static func moves(_ plan: TilePlan, _ moves: [TilePlan.SavedMove], load: Bool) -> [String] {
+    guard !moves.isEmpty else { return [] }
+    let (index, times) = plan.level == .rows ? ("start", "rows") : ("slice", "1")
+    return ["if (c->saved) {"]
+      + moves.map { move in
+        let saved = "c->saved + c->saved_offsets[\(move.number)] + \(index) * \(move.count)"
+        let small = "D + \(move.place.offset)"
+        let (to, from) = load ? (small, saved) : (saved, small)
+        return "copy(\(to), \(from), 8 * \(move.count) * \(times));"
+      } + ["}"]
+  }
+
+  /// Runs something again, in double, when a sum overflowed or a square vanished.
+  private static func again(_ sums: [NativeProgram.Accumulation], _ run: String) -> [String] {
+    var checks: [String] = []
+    var fills: [String] = []
+    for sum in sums {
+      let area = sum.across ? "U" : "D"
+      func plane(_ k: Int32) -> String { "\(area) + \(sum.offset + k * sum.plane), \(sum.plane)" }
+      switch sum.family {
+      case .max, .min: break
+      case .moments:
+        checks.append("infinite(\(plane(3)))")
+        checks.append(
+          "vanishing2(\(area) + \(sum.offset + 3 * sum.plane), \(plane(2)))")
+      default:
+        checks.append("infinite(\(plane(0)))")
+        if sum.isSquare { checks.append("vanishing(\(plane(0)))") }
+      }
+      fills.append("fill(\(area) + \(sum.offset), \(sum.start), \(sum.plane * sum.planes));")
+    }
+    guard !checks.isEmpty else { return [] }
+    return ["if (\(checks.joined(separator: " | "))) {"] + fills + [run, "}"]
+  }
+}
