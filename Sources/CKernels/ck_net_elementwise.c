@@ -41,6 +41,17 @@ CK_NET void ck_net_silu_backward(long n, const float *x, const float *dy, float 
   }
 }
 
+CK_NET void ck_net_gelu(long n, const float *x, float *y) {
+  for (long i = 0; i < n; i++) y[i] = x[i] * ck_net_normalf(x[i]);
+}
+
+CK_NET void ck_net_gelu_backward(long n, const float *x, const float *dy, float *dx) {
+  for (long i = 0; i < n; i++) {
+    float density = 0.398942280f * ck_net_expf(-0.5f * x[i] * x[i]);
+    dx[i] = dy[i] * (ck_net_normalf(x[i]) + x[i] * density);
+  }
+}
+
 CK_NET void ck_net_add(long n, const float *a, const float *b, float *y) {
   for (long i = 0; i < n; i++) y[i] = a[i] + b[i];
 }

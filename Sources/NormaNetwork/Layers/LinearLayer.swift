@@ -8,26 +8,33 @@ enum LinearLayer: LayerKind {
   static let schema = LayerSchema(
     "linear", "a dense layer along the last axis",
     options: [
-      LayerOption("units", .int(min: 1), required: true, "the number of outputs"),
+      LayerOption("units", .units, required: true, "the number of outputs"),
       LayerOption("bias", .bool, default: .bool(true), "whether a bias is added"),
     ])
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
   ) throws(NormaError) -> Value {
+    try dense(units: plan.units(options), bias: options.bool("bias"), on: x, in: plan)
+  }
+
+  /// Plans a dense layer into the layer at hand; `prefix` tells several of one layer apart.
+  static func dense(
+    units: Int, bias hasBias: Bool, prefix: String = "", on x: Value, in plan: Plan
+  ) throws(NormaError) -> Value {
     guard let inputs = x.shape.last, inputs > 0 else {
       throw NormaError(
         .usage, "nn.linear: needs [..., features], got \(x.shape)", help: "put nn.flatten before it"
       )
     }
-    let units = options.int("units")
     // Kaiming-uniform with a = sqrt(5), as PyTorch does, comes to this bound.
     let bound = 1 / Double(inputs).squareRoot()
     let weight = try plan.parameter(
-      "weight", shape: [units, inputs], role: .weight, .uniform(bound: bound))
+      prefix + "weight", shape: [units, inputs], role: .weight, .uniform(bound: bound))
     let bias =
-      options.bool("bias")
-      ? try plan.parameter("bias", shape: [units], role: .shift, .uniform(bound: bound)) : nil
+      hasBias
+      ? try plan.parameter(prefix + "bias", shape: [units], role: .shift, .uniform(bound: bound))
+      : nil
     let rows = plan.batch * (x.count / inputs)
     let training = plan.isTraining
     return plan.operation(on: x, output: x.shape.dropLast() + [units], keepsInput: true) {
