@@ -93,15 +93,36 @@ func shapeErrors() throws {
   #expect(error.code.exitStatus == 65)
 }
 
-@Test("A model of tokens may be declared beside others; using it says what is missing")
+@Test("Symbols and numbers are not confused, and wrong words in a model of tokens are named")
 func tokenModels() throws {
-  let declared = """
-    model("gpt", { input = { tokens = 64, vocabulary = "data" }, norm = "rms",
-      options = { depth = 4 }, build = function(o) return { nn.embed { o.depth } } end })
+  func model(_ input: String, _ layers: String) -> String {
+    """
+    model("gpt", { input = \(input), norm = "rms", options = { width = 8 },
+      build = function(o) return { \(layers) } end })
 
     """
-  #expect(try runLab(declared).error == nil)
-  let error = try #require(
-    try runLab(declared + "experiment { model = 'gpt', data = dataset 'spirals' }").error)
-  #expect(error.message.contains("no layers that take tokens"))
+  }
+  let good = model(
+    "{ tokens = 4, vocabulary = 'data' }",
+    "nn.embed { o.width, positions = true }, nn.attention { heads = 2, qk_norm = 'rms' },"
+      + " nn.linear { 'vocabulary' }")
+  #expect(try runLab(good).error == nil)
+  func message(_ text: String) throws -> String {
+    try #require(try runLab(text).error).description
+  }
+  let run = "experiment { model = 'gpt', data = dataset 'spirals' { train = 90 } }"
+  #expect(try message(good + run).contains("takes symbols"))
+  #expect(try message(model("{ tokens = 0 }", "")).contains("'tokens' must be >= 1"))
+  #expect(try message(model("{ tokens = 4, vocab = 5 }", "")).contains("vocabulary"))
+  #expect(
+    try message(model("{ tokens = 4, vocabulary = 'all' }", "")).contains(
+      "'vocabulary' must be \"data\" or a number"))
+  for (layer, text) in [
+    ("nn.attention { heads = 2, qk_norm = 'rsm' }", "did you mean 'rms'"),
+    ("nn.attention { heads = 2, causall = true }", "did you mean 'causal'"),
+    ("nn.attention {}", "'heads' is missing"), ("nn.embed { 0 }", "an integer >= 1"),
+    ("nn.linear { 'vocabulry' }", "or \"vocabulary\""),
+  ] {
+    #expect(try message("print(\(layer))").contains(text), "\(layer)")
+  }
 }

@@ -147,17 +147,14 @@ struct Blocks {
     self.rows = rows
     self.columns = columns
     work = rows * columns * depth
-    // About eight blocks balance a few workers; a block of fewer than 64 rows or columns wastes packing.
-    func cut(_ n: Int, into parts: Int, multiple: Int) -> Int {
-      let size = (n + parts - 1) / max(parts, 1)
-      return max(multiple, (size + multiple - 1) / multiple * multiple)
-    }
+    // About eight blocks balance a few workers; a block of fewer than 48 rows or columns wastes packing.
+    func cut(_ n: Int) -> Int { max(48, ((n + 7) / 8 + 15) / 16 * 16) }
     if rows >= columns {
-      blockRows = cut(rows, into: 8, multiple: 48)
+      blockRows = cut(rows)
       blockColumns = max(columns, 1)
     } else {
       blockRows = max(rows, 1)
-      blockColumns = cut(columns, into: 8, multiple: 48)
+      blockColumns = cut(columns)
     }
   }
 
