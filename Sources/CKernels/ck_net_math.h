@@ -44,8 +44,7 @@ CK_NET_INLINE float ck_net_tanhf(float x) {
   return x < 0 ? -t : t;
 }
 
-/* The standard normal distribution function, by N. Juffa's polynomials for erf: the tail below 0 keeps
- * its digits too. */
+/* The standard normal distribution function by N. Juffa's polynomials for erf, within 1e-7. */
 CK_NET_INLINE float ck_net_normalf(float x) {
   float a = x < 0 ? -x : x;
   float t = a * 0.707106781f;

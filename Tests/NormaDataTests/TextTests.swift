@@ -10,7 +10,10 @@ struct TextTests {
   init() throws { scratch = try ScratchFolder() }
 
   private func text(_ count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(97 + ($0 * $0 + $0 / 7) % 13) }
+    (0..<count).map { (i: Int) -> UInt8 in
+      let letter: Int = (i * i + i / 7) % 13
+      return UInt8(97 + letter)
+    }
   }
 
   @Test("Parts follow each other; labels are the symbols that come next")
