@@ -6,6 +6,7 @@ import PackageDescription
 // - liblua5.4: the interpreter scripts run in; a system library with a stable C API.
 // - libdnnl (oneDNN): convolution, matrix product and pooling at the speed of the hardware.
 // - zlib: reading .gz data sets.
+// - libcrypto (OpenSSL): SHA-256, by which cached kernels are named and verified.
 let settings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
@@ -36,14 +37,18 @@ let package = Package(
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CNative", cSettings: cSettings),
     .target(name: "CLuaShim", dependencies: ["CLua"], cSettings: cSettings),
     .target(
       name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary(":libgomp.so.1")]),
-    module("NormaCore"),
+    module("NormaCore", ["CCrypto"]),
     module("NormaGraph", ["NormaCore"]),
-    module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels"]),
+    module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels", "CNative"]),
     module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
-    module("NormaConformance", ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms"]),
+    module(
+      "NormaConformance",
+      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels"]),
     module(
       "NormaPlugins",
       ["NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI"]),

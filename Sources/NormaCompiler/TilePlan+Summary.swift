@@ -31,9 +31,19 @@ extension TilePlan {
     return lines.joined(separator: "\n")
   }
 
-  /// Tensor bytes that come from beyond the cache: once a slice, or once a pass over the whole.
+  /// How often tensors are read from beyond the cache: once a slice, or once a pass over the whole.
+  var tensorPasses: Int {
+    level == .whole ? max(1, tensorsOfPasses.filter { !$0.isEmpty }.count) : 1
+  }
+
   private func bytesRead(_ tensor: Int) -> Int {
-    func inputs(_ pass: Pass) -> Set<Int32> {
+    if level == .whole { return tensorsOfPasses.map(\.count).reduce(0, +) * tensor }
+    return tensorsOfPasses.reduce(Set<Int32>()) { $0.union($1) }.count * tensor
+  }
+
+  /// The tensors that each pass reads.
+  private var tensorsOfPasses: [Set<Int32>] {
+    passes.map { pass in
       var seen: Set<Int32> = []
       for i in 0..<pass.tiles.count {
         let instruction = pass.tiles.pointer[i]
@@ -44,8 +54,5 @@ extension TilePlan {
       }
       return seen
     }
-    let perPass = passes.map(inputs)
-    if level == .whole { return perPass.map(\.count).reduce(0, +) * tensor }
-    return perPass.reduce(Set<Int32>()) { $0.union($1) }.count * tensor
   }
 }

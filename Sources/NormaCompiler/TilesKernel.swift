@@ -113,6 +113,12 @@ public final class TilesKernel: NormKernel {
     return text
   }
 
+  /// Once where statistics belong to slices, else once for each pass over the whole.
+  public var tensorPasses: TensorPasses? {
+    TensorPasses(
+      forward: forwardPlan.plan.tensorPasses, backward: backwardPlan?.plan.tensorPasses ?? 1)
+  }
+
   /// Writes the output, saved statistics and, in training, the buffers.
   public func forward(_ call: KernelCall) throws(NormaError) {
     guard layout.count > 0 else { return }

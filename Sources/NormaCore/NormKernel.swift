@@ -26,6 +26,28 @@ public protocol NormKernel: Sendable {
 
   /// What it does, for people: stages, schedule, bytes; nil when unknown.
   var planDescription: String? { get }
+
+  /// How often each direction reads its tensors from beyond the cache; nil when unknown.
+  var tensorPasses: TensorPasses? { get }
+}
+
+extension NormKernel {
+  /// Unknown.
+  public var tensorPasses: TensorPasses? { nil }
+}
+
+/// How often a kernel reads its tensors: twice where a statistic spans the whole tensor.
+public struct TensorPasses: Sendable, Hashable {
+  /// Readings of `x` by forward.
+  public var forward: Int
+  /// Readings of `x` and the arriving gradient by backward.
+  public var backward: Int
+
+  /// Makes a count.
+  public init(forward: Int = 1, backward: Int = 1) {
+    self.forward = forward
+    self.backward = backward
+  }
 }
 
 /// Bytes a kernel asks of its owner; all are aligned to 64.

@@ -6,10 +6,10 @@ struct Command {
   let output: String
   let errors: String
 
-  /// Runs the binary that was built with these tests.
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+  /// Runs the binary that was built with these tests, or another program.
+  init(_ arguments: [String], environment: [String: String] = [:], program: URL? = nil) throws {
     let process = Process()
-    process.executableURL = try Self.binary.get()
+    process.executableURL = try program ?? Self.binary.get()
     process.arguments = arguments
     // Nothing of the machine that runs the tests may decide what they see.
     let kept = ["PATH", "HOME", "LD_LIBRARY_PATH"]
@@ -37,14 +37,16 @@ struct Command {
 
   struct NotBuilt: Error {}
 
+  /// The folder of the whole project.
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
   private static let binary: Result<URL, any Error> = Result {
     let arguments = CommandLine.arguments
     var folders = [URL(filePath: arguments[0]).deletingLastPathComponent()]
     if let option = arguments.firstIndex(of: "--test-bundle-path"), option + 1 < arguments.count {
       folders.insert(URL(filePath: arguments[option + 1]).deletingLastPathComponent(), at: 0)
     }
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     folders.append(root.appending(path: ".build/release"))
     for folder in folders {
       let file = folder.appending(path: "norma")

@@ -145,18 +145,4 @@ struct NormsTests {
     let forced = ["FORCE_COLOR": "1", "NO_COLOR": "1"]
     #expect(!(try Command(["norms", "list"], environment: forced).output.contains("\u{1B}")))
   }
-
-  @Test("A benchmark says what ran and how it compares with a copy")
-  func bench() throws {
-    let arguments = ["norms", "bench", "rms", "--shape", "7x5", "--threads", "1"]
-    let rows = try Command(arguments + ["--json"]).json as? [[String: Any]]
-    let row = try #require(rows?.first)
-    #expect(row["norm"] as? String == "rms" && row["shape"] as? [Int] == [7, 5])
-    #expect(row["executor"] as? String == "tiles" && row["threads"] as? Int == 1)
-    for time in ["copy_us", "forward_us", "infer_us", "forward_backward_us"] {
-      #expect((row[time] as? Double ?? 0) > 0, "\(time)")
-    }
-    #expect(try Command(["norms", "bench", "rsm"]).status == 64)
-    #expect(try Command(arguments + ["--threads", "0"]).status == 64)
-  }
 }

@@ -9,80 +9,113 @@ import NormaTerminal
 struct NormsBenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Time norms beside a copy of the same tensor.",
+    abstract: "Time norms beside what moving the same bytes takes.",
     discussion: """
-      Times are medians; copy and norm take turns. A copy reads and writes the tensor once, which \
-      is what a norm over rows must do at least.
+      Two measures stand beside a norm, each the fastest of memcpy, stores and streaming stores on 1 \
+      to --threads threads. The copy reads and writes the tensor once. The floor goes over the very \
+      buffers of the norm without arithmetic: forward reads x and writes y, backward reads x and dy \
+      and writes dx; where statistics span the whole tensor, inputs are read twice. Large tensors \
+      are judged by the floor, small ones by the copy.
+
+      All take turns in every round. Times are medians; the spread is the largest distance of a \
+      time's quartiles over its median. Without --shape: rows and images in both layouts, large and \
+      small, as far as they suit the norm. --json writes one object a line, each when measured.
 
       Examples:
         norma norms bench layer rms
-        norma norms bench batch --shape 32x56x56x64 --shape 32x64x56x56 --axis 1 --threads 2
+        norma norms bench batch --shape 32x64x56x56 --shape 128x32x14x14 --axis 1 --threads 2
+        norma norms bench mine --script mine.lua --json
       """)
 
   @Argument(help: "The norms; see 'norma norms list'.", completion: .norms)
   var names: [String]
 
-  @Option(help: "A tensor's shape, such as 4096x1024; repeatable. (default: two large, two small)")
+  @Option(help: "A tensor's shape, such as 4096x1024; repeatable.")
   var shape: [String] = []
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The channel axes; negative ones count from the end.", valueName: "n,..."))
-  var axis = "-1"
+    help: ArgumentHelp(
+      "The channel axes of the given shapes; negative ones count from the end. (default: -1)",
+      valueName: "n,..."))
+  var axis: String?
 
   @Option(help: "How many threads may work. (default: all cores)")
   var threads: Int?
 
-  @Option(help: "What runs the norms: auto, tiles or reference.")
+  @Option(help: ArgumentHelp("What runs the norms.", valueName: "executor"))
   var executor: ExecutorChoice = .auto
 
   @Option(help: ArgumentHelp("A hyper-parameter, or preset=NAME; repeatable.", valueName: "k=v"))
   var hyper: [String] = []
 
+  @Option(help: "How long to measure each shape; at least seven rounds.")
+  var seconds = 1.0
+
+  @Flag(help: "Also show what accuracy costs: layer norm beside a plain float32 loop, with errors.")
+  var accuracy = false
+
   @OptionGroup var registryOptions: RegistryOptions
   @OptionGroup var output: OutputOptions
+
+  private struct Item {
+    let spec: NormSpec
+    let layouts: [TensorLayout]
+  }
 
   mutating func validate() throws {
     if let threads, !(1...1024).contains(threads) {
       throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
     }
+    guard seconds >= 0, seconds <= 3600 else {
+      throw NormaError(.usage, "--seconds must be from 0 to 3600, got \(seconds)")
+    }
+    if let axis, shape.isEmpty {
+      throw NormaError(
+        .usage, "--axis \(axis) without --shape: the default shapes have axes of their own",
+        help: "such as --shape 32x64x56x56 --axis 1")
+    }
   }
 
   func run() throws {
-    let shapes = shape.isEmpty ? ["4096x1024", "32x56x56x64", "256x768", "128x14x14x32"] : shape
     let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-    let results = try registryOptions.withRegistry { registry in
-      try names.flatMap { name in
-        let spec = try Settings.norm(name, hyper: hyper)
-        return try shapes.map { text in
-          let layout = try TensorLayout(shape: Settings.shape(text), axis: Settings.axes(axis))
-          return try NormBenchmark(
-            spec, in: registry, layout: layout, executor: executor, threads: threads)
+    try registryOptions.withRegistry { registry in
+      // Every mistake is told before the first measurement.
+      let items = try names.map { try item($0, registry) }
+      for item in items {
+        var results: [NormBenchmark] = []
+        for layout in item.layouts {
+          let result = try NormBenchmark(
+            item.spec, in: registry, layout: layout, executor: executor, threads: threads,
+            seconds: seconds)
+          if output.json { try output.write(jsonLine: result) }
+          results.append(result)
         }
+        if !output.json { try output.write(lines: BenchText.lines(results)) }
       }
-    }
-    if output.json {
-      try output.write(json: results)
-    } else {
-      try output.write(text: table(results).rendered(for: output.terminal))
+      guard accuracy else { return }
+      let cost = try AccuracyCost(
+        in: registry, executor: executor, threads: threads, seconds: seconds)
+      if output.json {
+        try output.write(jsonLine: cost)
+      } else {
+        try output.write(lines: BenchText.lines(cost))
+      }
     }
   }
 
-  private func table(_ results: [NormBenchmark]) -> Table {
-    var table = Table([
-      "norm", "shape", "threads", "executor", "copy µs", "forward / copy", "infer / copy",
-      "forward + backward / copy",
-    ])
-    for r in results {
-      func ratio(_ time: Double) -> String { String(format: "%.2f", time / r.copyMicroseconds) }
-      table.append([
-        StyledText(r.norm, .cyan), StyledText(r.shape.map(String.init).joined(separator: "x")),
-        StyledText("\(r.threads)"), StyledText(r.executor),
-        StyledText(String(format: "%.1f", r.copyMicroseconds)),
-        StyledText(ratio(r.forwardMicroseconds)), StyledText(ratio(r.inferMicroseconds)),
-        StyledText(ratio(r.forwardBackwardMicroseconds)),
-      ])
+  private func item(_ name: String, _ registry: NormRegistry) throws -> Item {
+    let spec = try Settings.norm(name, hyper: hyper)
+    if shape.isEmpty {
+      return Item(spec: spec, layouts: try NormBenchmark.defaultLayouts(for: spec, in: registry))
     }
-    return table
+    let layouts = try shape.map { text in
+      let layout = try TensorLayout(shape: Settings.shape(text), axis: Settings.axes(axis ?? "-1"))
+      try NormBenchmark.requireMemory(layout)
+      let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
+      _ = try layer.kernel(for: layout, mode: .train, executor: executor)
+      return layout
+    }
+    return Item(spec: spec, layouts: layouts)
   }
 }

@@ -16,8 +16,19 @@ struct OutputOptions: ParsableArguments {
 
   /// Writes a value as JSON with sorted keys.
   func write(json value: some Encodable) throws(NormaError) {
+    try write(value, [.prettyPrinted])
+  }
+
+  /// Writes a value as one line of JSON with sorted keys.
+  func write(jsonLine value: some Encodable) throws(NormaError) {
+    try write(value, [])
+  }
+
+  private func write(
+    _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting
+  ) throws(NormaError) {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     do {
       let data = try encoder.encode(value)
       try write(text: String(decoding: data, as: UTF8.self) + "\n")

@@ -1,0 +1,18 @@
+/* The calls of Linux that compiling and loading native code needs and that Swift does not import. */
+#ifndef NORMA_NATIVE_H
+#define NORMA_NATIVE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A descriptor of memory that holds the bytes and can never change again, read from its start.
+ * Returns -1 with errno when the system refuses. */
+int norma_sealed_memory(const void *bytes, size_t count);
+
+/* Starts the program at `path` in a process group of its own, without any other open file of this
+ * process and with default signals. It reads from `input`, or nothing when `input` is negative; what
+ * it prints on either stream can be read from `*output`. Returns 0 or an errno. */
+int norma_start(const char *path, char *const arguments[], char *const environment[], int input,
+                pid_t *child, int *output);
+
+#endif

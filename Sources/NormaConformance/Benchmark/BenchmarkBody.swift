@@ -1,0 +1,76 @@
+import Foundation
+public import NormaCore
+import NormaNorms
+
+/// A norm on one tensor in both modes, with the memory that kernels and loops share.
+struct BenchmarkBody {
+  let kernel: any NormKernel
+  let traffic: MemoryTraffic
+  /// Forward, inference, forward and backward, the same in inference.
+  let works: [TurnTimer.Work]
+
+  init(
+    _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout, executor: ExecutorChoice,
+    threads: Int
+  ) throws(NormaError) {
+    let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
+    let harness = try KernelHarness(
+      layer: layer, layout: layout, mode: .train, executor: executor, threads: threads)
+    var random = RandomSource(seed: 1)
+    for (name, values) in harness.inputs.sorted(by: { $0.key < $1.key }) {
+      harness.inputs[name] = values.map { _ in Float(random.uniform(-1, 1)) }
+    }
+    try harness.forward()
+    try harness.backward(harness.x)
+    let train = harness.kernel
+    let infer = try layer.kernel(for: layout, mode: .infer, executor: executor)
+    let training = harness.call()
+    let request = infer.memory(threads: threads)
+    let saved = GuardedMemory(bytes: request.savedBytes)
+    let workspace = GuardedMemory(bytes: request.workspaceBytes)
+    var inference = training
+    inference.saved = saved.start
+    inference.workspace = workspace.start
+    guard let traffic = MemoryTraffic(training, count: layout.count) else {
+      throw NormaError(.internal, "a benchmark without tensors")
+    }
+    kernel = train
+    self.traffic = traffic
+    // The closures keep the memory alive that the calls point at.
+    func work(
+      _ kernel: any NormKernel, _ call: KernelCall, backward: Bool
+    ) -> TurnTimer.Work {
+      { () throws(NormaError) in
+        try kernel.forward(call)
+        if backward { try kernel.backward(call) }
+        withExtendedLifetime((harness, saved, workspace)) {}
+      }
+    }
+    works = [
+      work(train, training, backward: false), work(infer, inference, backward: false),
+      work(train, training, backward: true), work(infer, inference, backward: true),
+    ]
+  }
+}
+
+extension NormBenchmark {
+  /// Refuses a tensor that has no elements or does not fit into memory.
+  ///
+  /// - Throws: `usage` with the shape.
+  public static func requireMemory(_ layout: TensorLayout) throws(NormaError) {
+    let shape = layout.shape.map(String.init).joined(separator: "x")
+    guard layout.count > 0 else {
+      throw NormaError(
+        .usage, "shape \(shape) has no elements to measure", help: "give sizes of 1 or more")
+    }
+    // Four tensors, and as many arrays that check them.
+    let (bytes, isTooLarge) = layout.count.multipliedReportingOverflow(by: 8 * 4)
+    let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    guard !isTooLarge, bytes < available else {
+      throw NormaError(
+        .usage,
+        "measuring shape \(shape) needs \(bytes >> 20) MiB, the machine has \(available >> 20) MiB",
+        help: "give a smaller shape")
+    }
+  }
+}
