@@ -58,7 +58,8 @@ public struct DataSplits: Sendable {
       guard !heldOut.isEmpty else {
         throw NormaError(
           .inputMissing, "data set '\(spec.name)' has no test files",
-          help: "say test = N to set \(train.isText ? "the last N symbols" : "samples of the training files") apart")
+          help: "say test = N to set "
+            + (train.isText ? "the last N symbols" : "samples of the training files") + " apart")
       }
       return heldOut
     }

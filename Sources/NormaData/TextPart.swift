@@ -35,6 +35,8 @@ extension DataSet {
   public var isText: Bool { text != nil }
   /// How much there is: samples, or the symbols of a text.
   public var extent: Int { text?.range.count ?? count }
+  /// What `extent` counts: `samples` or `symbols`.
+  public var unit: String { isText ? "symbols" : "samples" }
   /// How many samples make an epoch: all, or as many windows as cover the text once.
   public var samplesPerEpoch: Int { text?.sideBySide ?? count }
 

@@ -193,7 +193,8 @@ private func build(_ spec: ModelSpec, batch: Int = 2, threads: Int = 1) throws -
   }
 
   @Test func mistakesAreNamed() throws {
-    func fails(_ layers: [LayerSpec], input: [Int], vocabulary: Vocabulary? = nil) throws -> String {
+    func fails(_ layers: [LayerSpec], input: [Int], vocabulary: Vocabulary? = nil) throws -> String
+    {
       let spec = ModelSpec("m", input: input, vocabulary: vocabulary, layers: layers)
       return try message { _ = try build(spec) }
     }

@@ -88,7 +88,7 @@ extension Lab {
     return ExperimentPlan(
       name: spec.name, structure: model?.structure(registry) ?? [],
       samples: (splits.train.extent, splits.validate.extent),
-      unit: splits.train.isText ? "symbols" : "samples", cells: planned, files: files)
+      unit: splits.train.unit, cells: planned, files: files)
   }
 
   private func time(

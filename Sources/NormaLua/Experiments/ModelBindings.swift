@@ -77,8 +77,8 @@ extension ExperimentBindings {
       guard !layers.isEmpty else { throw reader.error("it has no layers") }
       return ModelBuilder(
         ModelSpec(
-        name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
-        place: place))
+          name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
+          place: place))
     }
     guard reader.items.isEmpty else {
       throw reader.error("it has both layers and a build function", help: "keep one of them")

@@ -10,7 +10,7 @@ enum AttentionLayer: LayerKind {
   static let schema = LayerSchema(
     "attention", "every position looks at all positions, or with causal at none after it",
     options: [
-      LayerOption("heads", .int(min: 1), required: true, "the number of heads; it divides the width"),
+      LayerOption("heads", .int(min: 1), required: true, "how many heads; they divide the width"),
       LayerOption(
         "causal", .bool, default: .bool(true), "whether positions see none after themselves"),
       LayerOption("bias", .bool, default: .bool(true), "whether the dense layers add a bias"),

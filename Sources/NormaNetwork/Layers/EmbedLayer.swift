@@ -9,7 +9,8 @@ enum EmbedLayer: LayerKind {
     options: [
       LayerOption("width", .int(min: 1), required: true, "the size of the vectors"),
       LayerOption(
-        "positions", .bool, default: .bool(false), "whether a learned vector of the position is added"),
+        "positions", .bool, default: .bool(false),
+        "whether a learned vector of the position is added"),
     ])
   static let takesSymbols = true
 
@@ -19,7 +20,8 @@ enum EmbedLayer: LayerKind {
     guard let vocabulary = x.vocabulary else {
       throw NormaError(
         .usage, "nn.embed: needs symbols, got numbers of shape \(x.shape)",
-        help: "make it the first layer of a model with input = { tokens = 64, vocabulary = \"data\" }")
+        help: "make it the first layer of a model with"
+          + " input = { tokens = 64, vocabulary = \"data\" }")
     }
     let width = options.int("width")
     // Standard normal vectors and no positions to begin with, as PyTorch's models have them.

@@ -18,8 +18,8 @@ public struct ModelSpec: Hashable, Sendable {
 
   /// Makes a spec; it is checked when a network is built.
   public init(
-    _ name: String, input: [Int], vocabulary: Vocabulary? = nil, norm: NormSpec? = nil, layers: [LayerSpec],
-    place: SourcePlace? = nil
+    _ name: String, input: [Int], vocabulary: Vocabulary? = nil, norm: NormSpec? = nil,
+    layers: [LayerSpec], place: SourcePlace? = nil
   ) {
     self.name = name
     self.input = input

@@ -55,7 +55,9 @@ extension Network {
     }
     guard labels.count == batch * positions else {
       throw NormaError(
-        .data, "a training step of '\(spec.name)' takes \(batch * positions) labels, got \(labels.count)")
+        .data,
+        "a training step of '\(spec.name)' takes \(batch * positions) labels, got"
+          + " \(labels.count)")
     }
     try fill(program, input, labels)
     let run = run(step: step)

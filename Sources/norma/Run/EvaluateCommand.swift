@@ -96,7 +96,7 @@ struct EvaluateCommand: ParsableCommand {
     } else {
       try output.write(
         text: "model \(model.name) on \(data): accuracy \(NumberText.number(result.accuracy))"
-          + "  loss \(NumberText.number(result.loss))  (\(result.count) \(part.isText ? "symbols" : "samples"))\n")
+          + "  loss \(NumberText.number(result.loss))  (\(result.count) \(part.unit))\n")
     }
   }
 
