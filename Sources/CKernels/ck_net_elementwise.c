@@ -1,13 +1,16 @@
 #include "ck_net_elementwise.h"
 
 #include "ck_net_math.h"
+#include "ck_target.h"
 
 /* Not max(x, 0): a NaN must come through, so that divergence is seen where it starts. */
 CK_NET void ck_net_relu(long n, const float *x, float *y) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
 CK_NET void ck_net_relu_backward(long n, const float *y, const float *dy, float *dx) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) {
     float g = dy[i];
     dx[i] = y[i] > 0.0f ? g : 0.0f;
@@ -15,33 +18,53 @@ CK_NET void ck_net_relu_backward(long n, const float *y, const float *dy, float 
 }
 
 CK_NET void ck_net_sigmoid(long n, const float *x, float *y) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) y[i] = ck_net_sigmoidf(x[i]);
 }
 
 CK_NET void ck_net_sigmoid_backward(long n, const float *y, const float *dy, float *dx) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) dx[i] = dy[i] * y[i] * (1.0f - y[i]);
 }
 
 CK_NET void ck_net_tanh(long n, const float *x, float *y) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) y[i] = ck_net_tanhf(x[i]);
 }
 
 CK_NET void ck_net_tanh_backward(long n, const float *y, const float *dy, float *dx) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) dx[i] = dy[i] * (1.0f - y[i] * y[i]);
 }
 
 CK_NET void ck_net_silu(long n, const float *x, float *y) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) y[i] = x[i] * ck_net_sigmoidf(x[i]);
 }
 
 CK_NET void ck_net_silu_backward(long n, const float *x, const float *dy, float *dx) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) {
     float s = ck_net_sigmoidf(x[i]);
     dx[i] = dy[i] * s * (1.0f + x[i] * (1.0f - s));
   }
 }
 
+CK_NET void ck_net_gelu(long n, const float *x, float *y) {
+  CK_VECTOR
+  for (long i = 0; i < n; i++) y[i] = x[i] * ck_net_normalf(x[i]);
+}
+
+CK_NET void ck_net_gelu_backward(long n, const float *x, const float *dy, float *dx) {
+  CK_VECTOR
+  for (long i = 0; i < n; i++) {
+    float density = 0.398942280f * ck_net_expf(-0.5f * x[i] * x[i]);
+    dx[i] = dy[i] * (ck_net_normalf(x[i]) + x[i] * density);
+  }
+}
+
 CK_NET void ck_net_add(long n, const float *a, const float *b, float *y) {
+  CK_VECTOR
   for (long i = 0; i < n; i++) y[i] = a[i] + b[i];
 }
 

@@ -9,6 +9,11 @@ CK_NET void ck_net_fill_rows(long rows, long columns, long stride, const float *
     for (long c = 0; c < columns; c++) y[r * stride + c] = row[c];
 }
 
+CK_NET void ck_net_copy_rows(
+    long rows, long columns, const float *x, long from, float *y, long to) {
+  for (long r = 0; r < rows; r++) memcpy(y + r * to, x + r * from, sizeof(float) * (size_t)columns);
+}
+
 enum { COLUMNS = 64, ROWS = 64 };
 
 /* Sums of 64 rows are added to the total, so that rounding errors grow with the blocks, not the rows. */

@@ -18,6 +18,8 @@ public struct BatchSampler: Sendable {
 
   /// The number of samples drawn from.
   public let count: Int
+  /// How many are drawn in an epoch; fewer than `count` where samples overlap, as windows of a text.
+  public let drawn: Int
   /// The number of samples in a batch.
   public let batchSize: Int
   /// The seed of the order.
@@ -29,29 +31,40 @@ public struct BatchSampler: Sendable {
   private var order: [Int32]
   private var orderedEpoch = -1
 
-  /// Makes a sampler over `count` samples that goes on at `position`.
+  /// Makes a sampler over all of `data`.
+  ///
+  /// - Throws: `usage` when the batch size is not positive or no whole batch fits.
+  public init(over data: DataSet, batchSize: Int, seed: UInt64) throws(NormaError) {
+    try self.init(
+      count: data.count, drawn: data.samplesPerEpoch, batchSize: batchSize, seed: seed)
+  }
+
+  /// Makes a sampler over `count` samples that goes on at `position`; where fewer are `drawn` in an
+  /// epoch, each is any of them, independently.
   ///
   /// - Throws: `usage` when the batch size is not positive, no whole batch fits, or the position lies
   ///   outside the epoch.
   public init(
-    count: Int, batchSize: Int, seed: UInt64, dropLast: Bool = true,
+    count: Int, drawn: Int? = nil, batchSize: Int, seed: UInt64, dropLast: Bool = true,
     at position: Position = Position()
   ) throws(NormaError) {
     guard batchSize >= 1 else {
       throw NormaError(
         .usage, "a batch of \(batchSize) samples cannot be drawn", help: "use 1 or more")
     }
-    guard count >= (dropLast ? batchSize : 1) else {
+    let drawn = min(drawn ?? count, count)
+    guard drawn >= (dropLast ? batchSize : 1) else {
       throw NormaError(
-        .usage, "a batch of \(batchSize) does not fit in \(count) samples",
+        .usage, "a batch of \(batchSize) does not fit in \(drawn) samples",
         help: "use a smaller batch or more samples")
     }
     self.count = count
+    self.drawn = drawn
     self.batchSize = batchSize
     self.seed = seed
     self.dropLast = dropLast
     self.position = position
-    order = [Int32](repeating: 0, count: count)
+    order = [Int32](repeating: 0, count: drawn)
     guard position.epoch >= 0, (0...batchesPerEpoch).contains(position.step) else {
       throw NormaError(
         .usage,
@@ -62,7 +75,7 @@ public struct BatchSampler: Sendable {
 
   /// The number of batches in an epoch.
   public var batchesPerEpoch: Int {
-    dropLast ? count / batchSize : (count + batchSize - 1) / batchSize
+    dropLast ? drawn / batchSize : (drawn + batchSize - 1) / batchSize
   }
 
   /// Writes the next batch of `data` into the caller's memory and returns its number of samples.
@@ -78,7 +91,7 @@ public struct BatchSampler: Sendable {
     }
     if orderedEpoch != position.epoch { shuffle() }
     let start = position.step * batchSize
-    let end = min(start + batchSize, count)
+    let end = min(start + batchSize, drawn)
     order.withUnsafeBufferPointer { order in
       data.fill(UnsafeBufferPointer(rebasing: order[start..<end]), into: batch, labels: labels)
     }
@@ -90,10 +103,14 @@ public struct BatchSampler: Sendable {
   private mutating func shuffle() {
     var random = RandomSource(seed: seed, purpose: "data.shuffle")
     random.counter = UInt64(position.epoch) << 32
+    orderedEpoch = position.epoch
+    guard drawn == count else {
+      for i in 0..<drawn { order[i] = Int32(truncatingIfNeeded: random.index(below: count)) }
+      return
+    }
     for i in 0..<count { order[i] = Int32(truncatingIfNeeded: i) }
     for i in stride(from: count - 1, to: 0, by: -1) {
       order.swapAt(i, random.index(below: i + 1))
     }
-    orderedEpoch = position.epoch
   }
 }

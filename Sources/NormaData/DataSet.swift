@@ -8,6 +8,8 @@ public struct DataSet: Sendable {
   public let rows: [Int32]
   /// The statistics batches are standardised by, or nil when they are not.
   public let standardization: Standardization?
+  /// The stretch of text and its windows; nil for other samples.
+  let text: TextPart?
   private let offset: [Float]
   private let factor: [Float]
 
@@ -40,28 +42,40 @@ public struct DataSet: Sendable {
       factor = deviation.map { 1 / $0 }
       offset = mean
     }
+    text = nil
+  }
+
+  /// A stretch of a text.
+  init(_ samples: Samples, text: TextPart) {
+    self.samples = samples
+    self.text = text
+    rows = []
+    standardization = nil
+    (factor, offset) = ([], [])
   }
 
   /// The number of samples in this part.
-  public var count: Int { rows.count }
+  public var count: Int { text?.count ?? rows.count }
   /// Whether this part holds no sample.
-  public var isEmpty: Bool { rows.isEmpty }
-  /// The shape of one sample: `[height, width, channels]` or `[features]`.
-  public var sampleShape: [Int] { samples.shape }
+  public var isEmpty: Bool { count == 0 }
+  /// The shape of one sample: `[height, width, channels]`, `[features]`, or `[tokens]`.
+  public var sampleShape: [Int] { text.map { [$0.tokens] } ?? samples.shape }
   /// The number of values in one sample.
-  public var sampleSize: Int { samples.size }
+  public var sampleSize: Int { text?.tokens ?? samples.size }
+  /// The number of labels of one sample: one, or one a token.
+  public var labelCount: Int { text?.tokens ?? 1 }
   /// The number of classes.
   public var classCount: Int { samples.classCount }
   /// The names of the classes, where they are known.
   public var classNames: [String]? { samples.classNames }
 
-  /// The class of the sample at `index` of this part.
+  /// The class of the sample at `index` of this part, which is no text.
   public func label(at index: Int) -> Int32 { samples.labels[Int(rows[index])] }
 
   /// Writes the samples at `indices` of this part as a batch, channels-last, and their classes.
   ///
   /// Allocates nothing. `batch` has room for `indices.count * sampleSize` values, `labels` for
-  /// `indices.count`.
+  /// `indices.count * labelCount`.
   public func fill(
     _ indices: UnsafeBufferPointer<Int32>, into batch: UnsafeMutablePointer<Float>,
     labels: UnsafeMutablePointer<Int32>
@@ -81,6 +95,13 @@ public struct DataSet: Sendable {
     _ count: Int, into batch: UnsafeMutablePointer<Float>, labels: UnsafeMutablePointer<Int32>,
     index: (Int) -> Int
   ) {
+    if let text, case .bytes(let codes) = samples.storage {
+      for i in 0..<count {
+        text.fill(
+          codes, window: index(i), into: batch + i * text.tokens, labels: labels + i * text.tokens)
+      }
+      return
+    }
     for i in 0..<count { labels[i] = label(at: index(i)) }
     switch samples.storage {
     case .bytes(let bytes):

@@ -17,6 +17,13 @@ public protocol DataSource: Sendable {
   func supply(_ part: DataPart, spec: DataSpec) throws(NormaError) -> DataSupply
   /// Reads or makes the first `count` samples of a part.
   func read(_ part: DataPart, first count: Int, spec: DataSpec) throws(NormaError) -> Samples
+  /// The bytes of a set that is one text, to be split by position; nil for sets of samples.
+  func text() throws(NormaError) -> [UInt8]?
+}
+
+extension DataSource {
+  /// Sets hold samples unless they say otherwise.
+  public func text() throws(NormaError) -> [UInt8]? { nil }
 }
 
 /// The two parts that sources distinguish; validation is drawn from the first.

@@ -10,12 +10,16 @@ public struct DataSplits: Sendable {
   public let validate: DataSet
   /// The statistics of the training part, or nil when standardising is off.
   public let standardization: Standardization?
-  private let source: any DataSource
-  private let heldOut: DataSet?
+  let source: any DataSource
+  let heldOut: DataSet?
 
   /// Loads what `spec` asks of `source`; throws `usage` when it asks for more than there is.
   public init(_ spec: DataSpec, from source: any DataSource) throws(NormaError) {
     try source.checkOptions(spec)
+    if let bytes = try source.text() {
+      try self.init(text: bytes, spec, from: source)
+      return
+    }
     let splitsTest = try source.supply(.test, spec: spec) == .absent
     let counts = try Counts(
       spec, source: source, supply: source.supply(.training, spec: spec), splitsTest: splitsTest)
@@ -26,15 +30,24 @@ public struct DataSplits: Sendable {
     let validateEnd = testEnd + counts.validate
     let trainRows = Array(order[validateEnd..<(validateEnd + counts.train)])
     let statistics = spec.standardize ? Standardization.measure(samples, rows: trainRows) : nil
+    self.init(
+      spec: spec, source: source,
+      train: try DataSet(samples, rows: trainRows, standardization: statistics),
+      validate: try DataSet(
+        samples, rows: Array(order[testEnd..<validateEnd]), standardization: statistics),
+      heldOut: splitsTest
+        ? try DataSet(samples, rows: Array(order[..<testEnd]), standardization: statistics) : nil)
+  }
+
+  init(
+    spec: DataSpec, source: any DataSource, train: DataSet, validate: DataSet, heldOut: DataSet?
+  ) {
     self.spec = spec
     self.source = source
-    standardization = statistics
-    train = try DataSet(samples, rows: trainRows, standardization: statistics)
-    validate = try DataSet(
-      samples, rows: Array(order[testEnd..<validateEnd]), standardization: statistics)
-    heldOut =
-      splitsTest
-      ? try DataSet(samples, rows: Array(order[..<testEnd]), standardization: statistics) : nil
+    self.train = train
+    self.validate = validate
+    self.heldOut = heldOut
+    standardization = train.standardization
   }
 
   /// The test part: read now from the test files, or split off the training files where there are none.
@@ -45,7 +58,8 @@ public struct DataSplits: Sendable {
       guard !heldOut.isEmpty else {
         throw NormaError(
           .inputMissing, "data set '\(spec.name)' has no test files",
-          help: "say test = N to set samples of the training files apart")
+          help: "say test = N to set "
+            + (train.isText ? "the last N symbols" : "samples of the training files") + " apart")
       }
       return heldOut
     }

@@ -17,6 +17,8 @@ public struct Samples: Sendable {
   public let classCount: Int
   /// The names of the classes, where they are known.
   public let classNames: [String]?
+  /// The bytes that the symbols of a text stand for, each stored as its place here; nil for other samples.
+  public let alphabet: [UInt8]?
   let storage: Storage
 
   /// Makes samples of bytes; throws `data` when the sizes disagree or a label is out of range.
@@ -58,6 +60,37 @@ public struct Samples: Sendable {
     self.classCount = classCount
     self.classNames = classNames
     self.storage = storage
+    alphabet = nil
+  }
+
+  /// A text: its bytes as symbols, numbered by the alphabet, or by the bytes that occur where it is nil.
+  ///
+  /// - Throws: `data` for a byte that is not in the alphabet, with its place.
+  public init(text: [UInt8], alphabet given: [UInt8]? = nil) throws(NormaError) {
+    var places = [UInt8?](repeating: nil, count: 256)
+    var occurs = [Bool](repeating: false, count: 256)
+    for byte in text { occurs[Int(byte)] = true }
+    let alphabet = given ?? (0...255).filter { occurs[Int($0)] }
+    for (place, byte) in alphabet.prefix(256).enumerated() {
+      places[Int(byte)] = UInt8(truncatingIfNeeded: place)
+    }
+    var codes = text
+    for i in codes.indices {
+      guard let place = places[Int(text[i])] else {
+        throw NormaError(
+          .data,
+          "byte \(text[i]) at position \(i) is not among the \(alphabet.count) symbols that the"
+            + " model was trained on",
+          help: "use a text of the same characters")
+      }
+      codes[i] = place
+    }
+    shape = [1]
+    labels = []
+    classCount = alphabet.count
+    classNames = nil
+    self.alphabet = alphabet
+    storage = .bytes(codes)
   }
 
   /// The number of samples.

@@ -47,8 +47,8 @@ func experimentErrors(fields: String, message: String) throws {
     ("nn.linera { 3 }", "no layer named 'linera'; did you mean 'linear'?"),
     ("nn.linear { 3, 4 }", "nn.linear: at most 1 item is taken"),
     ("nn.linear {}", "nn.linear: 'units' is missing: give an integer >= 1"),
-    ("nn.linear { 0 }", "nn.linear: 'units' must be an integer >= 1, got 0"),
-    ("nn.linear { units = print }", "'units' must be an integer >= 1, got a function"),
+    ("nn.linear { 0 }", "'units' must be an integer >= 1, or \"vocabulary\", got 0"),
+    ("nn.linear { units = print }", "or \"vocabulary\", got a function"),
     ("nn.conv { 3, kernal = 3 }", "nn.conv: no option 'kernal'; did you mean 'kernel'?"),
     ("nn.relu { 1 }", "nn.relu: at most 0 items are taken"),
     ("nn.residual { 'relu' }", "nn.residual: item 1 must be a layer or a list of layers"),
@@ -93,15 +93,36 @@ func shapeErrors() throws {
   #expect(error.code.exitStatus == 65)
 }
 
-@Test("A model of tokens may be declared beside others; using it says what is missing")
+@Test("Symbols and numbers are not confused, and wrong words in a model of tokens are named")
 func tokenModels() throws {
-  let declared = """
-    model("gpt", { input = { tokens = 64, vocabulary = "data" }, norm = "rms",
-      options = { depth = 4 }, build = function(o) return { nn.embed { o.depth } } end })
+  func model(_ input: String, _ layers: String) -> String {
+    """
+    model("gpt", { input = \(input), norm = "rms", options = { width = 8 },
+      build = function(o) return { \(layers) } end })
 
     """
-  #expect(try runLab(declared).error == nil)
-  let error = try #require(
-    try runLab(declared + "experiment { model = 'gpt', data = dataset 'spirals' }").error)
-  #expect(error.message.contains("no layers that take tokens"))
+  }
+  let good = model(
+    "{ tokens = 4, vocabulary = 'data' }",
+    "nn.embed { o.width, positions = true }, nn.attention { heads = 2, qk_norm = 'rms' },"
+      + " nn.linear { 'vocabulary' }")
+  #expect(try runLab(good).error == nil)
+  func message(_ text: String) throws -> String {
+    try #require(try runLab(text).error).description
+  }
+  let run = "experiment { model = 'gpt', data = dataset 'spirals' { train = 90 } }"
+  #expect(try message(good + run).contains("takes symbols"))
+  #expect(try message(model("{ tokens = 0 }", "")).contains("'tokens' must be >= 1"))
+  #expect(try message(model("{ tokens = 4, vocab = 5 }", "")).contains("vocabulary"))
+  #expect(
+    try message(model("{ tokens = 4, vocabulary = 'all' }", "")).contains(
+      "'vocabulary' must be \"data\" or a number"))
+  for (layer, text) in [
+    ("nn.attention { heads = 2, qk_norm = 'rsm' }", "did you mean 'rms'"),
+    ("nn.attention { heads = 2, causall = true }", "did you mean 'causal'"),
+    ("nn.attention {}", "'heads' is missing"), ("nn.embed { 0 }", "an integer >= 1"),
+    ("nn.linear { 'vocabulry' }", "or \"vocabulary\""),
+  ] {
+    #expect(try message("print(\(layer))").contains(text), "\(layer)")
+  }
 }

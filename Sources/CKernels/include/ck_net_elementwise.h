@@ -14,6 +14,9 @@ void ck_net_tanh_backward(long n, const float *y, const float *dy, float *dx);
 /* x * sigmoid(x) */
 void ck_net_silu(long n, const float *x, float *y);
 void ck_net_silu_backward(long n, const float *x, const float *dy, float *dx);
+/* x times the standard normal distribution function of x: x * (1 + erf(x / sqrt(2))) / 2 */
+void ck_net_gelu(long n, const float *x, float *y);
+void ck_net_gelu_backward(long n, const float *x, const float *dy, float *dx);
 /* y = a + b */
 void ck_net_add(long n, const float *a, const float *b, float *y);
 /* Zeroes elements whose random word is below `threshold`, multiplies the others by `scale`.

@@ -6,6 +6,8 @@
 
 /* Writes `row` into each of the rows of y, which lie `stride` apart. */
 void ck_net_fill_rows(long rows, long columns, long stride, const float *row, float *y);
+/* Copies rows that lie `from` apart to where rows lie `to` apart. */
+void ck_net_copy_rows(long rows, long columns, const float *x, long from, float *y, long to);
 /* out[c] = factor * sum of the rows of x, which lie `stride` apart. */
 void ck_net_column_sum(
     long rows, long columns, long stride, float factor, const float *x, float *out);

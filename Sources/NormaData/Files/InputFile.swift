@@ -55,6 +55,24 @@ struct InputFile: ~Copyable {
     return values
   }
 
+  /// The bytes up to the end, or nil when there are more than `limit`.
+  func rest(atMost limit: Int) throws(NormaError) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    let piece = 1 << 20
+    while bytes.count <= limit {
+      var found = 0
+      bytes += [UInt8](unsafeUninitializedCapacity: piece) { buffer, initialized in
+        found = fill(UnsafeMutableRawBufferPointer(buffer))
+        initialized = found
+      }
+      if found < piece {
+        guard failure == nil else { throw shortRead(total: nil) }
+        return bytes.count > limit ? nil : bytes
+      }
+    }
+    return nil
+  }
+
   /// Throws `data` when bytes are left or the checksum at the end is wrong.
   func expectEnd(total: Int) throws(NormaError) {
     var byte: UInt8 = 0
@@ -103,10 +121,11 @@ struct InputFile: ~Copyable {
     return String(cString: text).replacing("\(path): ", with: "")
   }
 
-  private func shortRead(total: Int) -> NormaError {
+  private func shortRead(total: Int?) -> NormaError {
     NormaError(
       .data,
-      "'\(path)' is truncated or damaged: expected \(total) bytes, found \(position)"
+      "'\(path)' is truncated or damaged: "
+        + (total.map { "expected \($0) bytes, found" } ?? "it ends after") + " \(position)"
         + (isCompressed ? " after decompression" : ""),
       notes: failure.map { ["gzip: \($0)"] } ?? [],
       help: "fetch or write the file again")

@@ -9,6 +9,7 @@ extension ModelSpec {
   public func structure(_ registry: NormRegistry) -> [String] {
     let head =
       "model '\(name)'   input \(Self.text(input))"
+      + (vocabulary.map { " of \($0.size.map(String.init) ?? "the data's") symbols" } ?? "")
       + (norm.map { "   norm \($0.label)" } ?? "")
     let layers = LayerSpec.flattened(self.layers)
     var lines: [String] = []
@@ -42,6 +43,7 @@ extension LayerSpec {
       return "norm " + (norm?.label ?? (model?.label ?? "?") + " (the model's)")
     }
     var words = options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    if let norm { words.append("qk_norm=\(norm.label)") }
     if !layers.isEmpty {
       let inner = LayerSpec.flattened(layers).map { $0.text(norm: model) }
       words.append("[" + inner.joined(separator: ", ") + "]")

@@ -24,12 +24,15 @@ final class CellRun {
 
   /// Builds the network and the sampler; nothing trains yet.
   init(
-    _ cell: Cell, of spec: ExperimentSpec, on splits: DataSplits, _ options: LabOptions,
+    _ cell: Cell, of spec: ExperimentSpec, on given: DataSplits, _ options: LabOptions,
     registry: NormRegistry, tell: @escaping (RunEvent) -> Void
   ) throws(NormaError) {
+    let splits: DataSplits
+    let model: ModelSpec
     do throws(NormaError) {
-      sampler = try BatchSampler(
-        count: splits.train.count, batchSize: cell.batch, seed: cell.seed)
+      splits = try given.windows(of: cell.model.input.first ?? 1)
+      model = try cell.model.fitting(splits.train)
+      sampler = try BatchSampler(over: splits.train, batchSize: cell.batch, seed: cell.seed)
     } catch {
       throw error.at(spec.place)
     }
@@ -47,7 +50,7 @@ final class CellRun {
       clipNorm: spec.train.clip)
     do throws(NormaError) {
       network = try Network(
-        cell.model.fitting(splits.train), registry: registry, batch: cell.batch,
+        model, registry: registry, batch: cell.batch,
         evaluationBatch: max(cell.batch, 128), training: training, executor: options.executor,
         threads: options.threads, seed: cell.seed)
     } catch {
@@ -61,7 +64,7 @@ final class CellRun {
     let samples = network.evaluationBatch
     input = .allocate(capacity: samples * splits.train.sampleSize)
     input.initialize(repeating: 0)
-    labels = .allocate(capacity: samples)
+    labels = .allocate(capacity: samples * splits.train.labelCount)
     labels.initialize(repeating: 0)
     measures[.parameters] = Double(network.parameterCount)
   }
@@ -71,16 +74,8 @@ final class CellRun {
     labels.deallocate()
   }
 
-  /// The data's statistics, for whoever applies the weights.
-  var standardization: String? {
-    splits.standardization.map { statistics in
-      JSONValue.object([
-        .init("name", .text(splits.spec.name)),
-        .init("mean", .list(statistics.mean.map { .number(Double($0)) })),
-        .init("deviation", .list(statistics.deviation.map { .number(Double($0)) })),
-      ]).line
-    }
-  }
+  /// What was known of the data, for whoever applies the weights.
+  var savedData: String? { SavedData(splits).text }
 
   /// Trains to the end, or until stopped; then false.
   func train() throws(NormaError) -> Bool {
@@ -123,8 +118,8 @@ final class CellRun {
     while steps < end {
       if options.isInterrupted() { return false }
       let result = try step()
-      whole.add(result, cell.batch)
-      recent.add(result, cell.batch)
+      whole.add(result)
+      recent.add(result)
       let isRecorded = steps % recordEvery == 0 || steps == totalSteps
       tell(
         .step(
@@ -161,7 +156,8 @@ final class CellRun {
     let count = sampler.fill(from: splits.train, into: samples, labels: classes)
     let result = try network.trainStep(
       input: UnsafeBufferPointer(start: samples, count: count * splits.train.sampleSize),
-      labels: UnsafeBufferPointer(start: classes, count: count), step: steps)
+      labels: UnsafeBufferPointer(start: classes, count: count * splits.train.labelCount),
+      step: steps)
     steps += 1
     times.add((ContinuousClock.now - start) / .seconds(1))
     return result
@@ -189,11 +185,11 @@ final class CellRun {
     var loss: Double { lossSum / Double(max(steps, 1)) }
     var accuracy: Double { Double(correct) / Double(max(samples, 1)) }
 
-    mutating func add(_ result: StepResult, _ batch: Int) {
+    mutating func add(_ result: StepResult) {
       lossSum += result.loss
       correct += result.correct
       steps += 1
-      samples += batch
+      samples += result.count
     }
   }
 }

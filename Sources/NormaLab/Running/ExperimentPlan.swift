@@ -24,8 +24,10 @@ public struct ExperimentPlan: Sendable {
   public let name: String
   /// The model's layers and the shape of the samples, for people.
   public let structure: [String]
-  /// Samples of the training and the validation part.
+  /// Samples of the training and the validation part, or symbols of a text.
   public let samples: (train: Int, validate: Int)
+  /// What these are: `samples` or `symbols`.
+  public let unit: String
   /// The cells in order.
   public let cells: [PlannedCell]
   /// Where files would be written; a pattern.
@@ -81,9 +83,12 @@ extension Lab {
       ? ["run.json", "lua/", "events.jsonl", "final.safetensors"].map { base + $0 }
         + (cells.count > 1 ? [folder + "/sweep.json"] : [])
       : []
+    let model = try cells.first?.model.fitting(
+      splits.train.windows(of: cells.first?.model.input.first ?? 1))
     return ExperimentPlan(
-      name: spec.name, structure: cells.first?.model.structure(registry) ?? [],
-      samples: (splits.train.count, splits.validate.count), cells: planned, files: files)
+      name: spec.name, structure: model?.structure(registry) ?? [],
+      samples: (splits.train.extent, splits.validate.extent),
+      unit: splits.train.unit, cells: planned, files: files)
   }
 
   private func time(

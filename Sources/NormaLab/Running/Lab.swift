@@ -119,7 +119,7 @@ public final class Lab {
       if let path {
         let file = path + (isWhole ? "/final.safetensors" : "/interrupted.safetensors")
         try training.network.save(
-          to: file, dataset: training.standardization,
+          to: file, dataset: training.savedData,
           metadata: ["norma.step": "\(training.steps)"])
         if isWhole { weights = file }
       }

@@ -33,9 +33,9 @@ extension Interpreter {
         try call.asScript { () throws(NormaError) in
           let options = try call.options()
           var spec =
-            schema.takesNorm
+            schema.norm == .positional
             ? try options.normLayer(schema, bindings)
-            : try options.layer(schema)
+            : try options.layer(schema, bindings)
           spec.place = call.place
           return [.object(LayerObject(spec))]
         }
@@ -52,8 +52,18 @@ extension Interpreter {
   }
 }
 
+extension ExperimentBindings {
+  /// Throws unless the norm exists and takes its hyper-parameters.
+  fileprivate func check(_ norm: NormSpec) throws(NormaError) {
+    guard norm.name != NormSpec.noneName else { return }
+    _ = try lab.registry.entry(norm.name).schema.resolve(norm.hyper, preset: norm.preset)
+  }
+}
+
 extension TableReader {
-  fileprivate func layer(_ schema: LayerSchema) throws(NormaError) -> LayerSpec {
+  fileprivate func layer(
+    _ schema: LayerSchema, _ bindings: ExperimentBindings
+  ) throws(NormaError) -> LayerSpec {
     var spec = LayerSpec(schema.kind)
     if schema.takesLayers {
       spec.layers = try layers(items)
@@ -65,7 +75,15 @@ extension TableReader {
         spec.options[first.name] = try option(first.name, item, schema)
       }
     }
-    for name in names { spec.options[name] = try option(name, self[name], schema) }
+    for name in names {
+      if schema.norm == .option(name) {
+        let norm = try bindings.session.normSpec(self[name], owner: "\(owner): \(name)")
+        try bindings.check(norm)
+        spec.norm = norm
+      } else {
+        spec.options[name] = try option(name, self[name], schema)
+      }
+    }
     for option in schema.options where option.isRequired && spec.options[option.name] == nil {
       throw error(
         "'\(option.name)' is missing: give \(option.rangeText)", help: option.doc)
@@ -94,7 +112,6 @@ extension TableReader {
   ) throws(NormaError) -> LayerSpec {
     var spec = LayerSpec(schema.kind)
     try rejectItems(beyond: 1)
-    let registry = bindings.lab.registry
     var norm: NormSpec?
     if let item = items.first {
       norm = try bindings.session.normSpec(item, owner: owner)
@@ -115,9 +132,7 @@ extension TableReader {
         norm?.hyper[name] = value
       }
     }
-    if let norm, norm.name != NormSpec.noneName {
-      _ = try registry.entry(norm.name).schema.resolve(norm.hyper, preset: norm.preset)
-    }
+    if let norm { try bindings.check(norm) }
     spec.norm = norm
     return spec
   }

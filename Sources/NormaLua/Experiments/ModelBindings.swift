@@ -19,11 +19,11 @@ final class ModelObject: HostObject {
 final class NetworkObject: HostObject {
   static let luaName = "network"
   let network: Network
-  let standardization: String?
+  let data: SavedData
 
-  init(_ network: Network, standardization: String?) {
+  init(_ network: Network, data: SavedData) {
     self.network = network
-    self.standardization = standardization
+    self.data = data
   }
 }
 
@@ -73,11 +73,12 @@ extension ExperimentBindings {
       guard !reader.has("options") else {
         throw reader.error("'options' need a function: build = function(o) ... end")
       }
-      guard let input else { throw tokens(owner) }
       let layers = try reader.layers(reader.items)
       guard !layers.isEmpty else { throw reader.error("it has no layers") }
       return ModelBuilder(
-        ModelSpec(name, input: input, norm: norm, layers: layers, place: place))
+        ModelSpec(
+          name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
+          place: place))
     }
     guard reader.items.isEmpty else {
       throw reader.error("it has both layers and a build function", help: "keep one of them")
@@ -85,26 +86,51 @@ extension ExperimentBindings {
     let options = try options(try reader.nested("options"))
     let interpreter = call.interpreter
     return ModelBuilder(name, options: options) { values throws(NormaError) in
-      guard let input else { throw tokens(owner).at(place) }
       let argument = try interpreter.table(fields: values.mapValues(\.lua))
       let built = try build(argument).first ?? .nil
       let layers = try reader.layers([built])
-      return ModelSpec(name, input: input, norm: norm, layers: layers, place: place)
+      return ModelSpec(
+        name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
+        place: place)
     }
   }
 
-  /// The shape of a sample; nil for tokens, which no layer takes yet.
-  private func input(_ reader: TableReader) throws(NormaError) -> [Int]? {
-    guard let shape = try reader.optional("input", as: [Int].self) else {
+  private static let example = "input = { tokens = 64, vocabulary = \"data\" }"
+
+  /// What a sample is: numbers of a shape, or tokens of a vocabulary.
+  private func input(
+    _ reader: TableReader
+  ) throws(NormaError) -> (shape: [Int], vocabulary: Vocabulary?) {
+    guard reader.has("input") else {
       throw reader.error(
-        "'input' is missing: give the shape of one sample", help: "input = { 28, 28, 1 }")
+        "'input' is missing: give the shape of one sample",
+        help: "input = { 28, 28, 1 }, or for a text " + Self.example)
     }
-    if shape.isEmpty, try reader.nested("input").has("tokens") { return nil }
-    guard !shape.isEmpty, shape.allSatisfy({ $0 >= 1 }) else {
+    let fields = try reader.nested("input")
+    if !fields.names.isEmpty { return try symbols(fields) }
+    guard let shape = try reader.optional("input", as: [Int].self), !shape.isEmpty,
+      shape.allSatisfy({ $0 >= 1 })
+    else {
       throw reader.error(
         "'input' must be a list of sizes >= 1", help: "input = { 28, 28, 1 }")
     }
-    return shape
+    return (shape, nil)
+  }
+
+  private func symbols(
+    _ input: TableReader
+  ) throws(NormaError) -> (shape: [Int], vocabulary: Vocabulary?) {
+    try input.rejectUnknown(known: ["tokens", "vocabulary"])
+    try input.rejectItems(beyond: 0)
+    let tokens: Int = try input.required("tokens")
+    guard tokens >= 1 else { throw input.error("'tokens' must be >= 1, got \(tokens)") }
+    switch input["vocabulary"] {
+    case .nil, .string("data"): return ([tokens], .data)
+    case .int(let count) where count >= 1: return ([tokens], .symbols(count))
+    case let other:
+      throw input.error(
+        "'vocabulary' must be \"data\" or a number >= 1, got \(other.quoted)", help: Self.example)
+    }
   }
 
   private func options(_ reader: TableReader) throws(NormaError) -> [String: OptionValue] {
@@ -132,15 +158,17 @@ extension ExperimentBindings {
           let beside = folder + "/" + given
           if FileManager.default.fileExists(atPath: beside) { path = beside }
         }
+        let file = try SafeTensors(contentsOf: path)
+        let known = SavedData(reading: file.metadata[CheckpointKey.dataset])
+        var spec = try model.builder.build()
+        if spec.vocabulary == .data, let alphabet = known.alphabet {
+          spec.vocabulary = .symbols(alphabet.count)
+        }
         let network = try Network(
-          try model.builder.build(), registry: lab.registry, batch: 128, training: nil,
+          spec, registry: lab.registry, batch: 128, training: nil,
           executor: lab.options.executor, threads: lab.options.threads)
         try network.load(from: path)
-        let file = try SafeTensors(contentsOf: path)
-        return [
-          .object(
-            NetworkObject(network, standardization: file.metadata[CheckpointKey.dataset]))
-        ]
+        return [.object(NetworkObject(network, data: known))]
       }
     }
     return type
@@ -154,7 +182,8 @@ extension ExperimentBindings {
       try call.asScript { () throws(NormaError) in
         let data: DataObject = try call.value(0, "data")
         let part = try lab.catalog.test(
-          data.spec, standardization: SavedStatistics.read(object.standardization))
+          data.spec, standardization: object.data.standardization,
+          alphabet: object.data.alphabet)
         let result = try object.network.evaluate(
           on: part, isInterrupted: lab.options.isInterrupted)
         return [
@@ -167,10 +196,4 @@ extension ExperimentBindings {
     }
     return type
   }
-}
-
-private func tokens(_ owner: String) -> NormaError {
-  NormaError(
-    .script, "\(owner): there are no layers that take tokens",
-    help: "give the shape of numeric samples, such as input = { 28, 28, 1 }")
 }

@@ -9,6 +9,14 @@ enum ReluLayer: LayerKind {
   }
 }
 
+/// x · Φ(x), Φ being the normal distribution function: the exact form with erf. Hendrycks & Gimpel 2016.
+enum GeluLayer: LayerKind {
+  static let schema = LayerSchema("gelu", "x times the normal distribution function of x")
+  static func plan(_ options: LayerOptions, on x: Value, in plan: Plan) -> Value {
+    elementwise(x, in: plan, backwardReads: .input, ck_net_gelu, ck_net_gelu_backward)
+  }
+}
+
 /// x · sigmoid(x).
 enum SiluLayer: LayerKind {
   static let schema = LayerSchema("silu", "x times sigmoid(x)")

@@ -3,19 +3,25 @@ public import NormaCore
 /// A kind of layer: a schema, and how to plan one. Each lives in a file of its own.
 protocol LayerKind: Sendable {
   static var schema: LayerSchema { get }
+  /// Whether its input is symbols, not numbers.
+  static var takesSymbols: Bool { get }
   /// Checks the input's shape, asks for memory and adds the layer's operations.
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
   ) throws(NormaError) -> Value
 }
 
+extension LayerKind {
+  static var takesSymbols: Bool { false }
+}
+
 /// The layer kinds there are.
 public enum LayerCatalog {
   private static let kinds: [any LayerKind.Type] = [
     LinearLayer.self, ConvolutionLayer.self, MaxPoolLayer.self, AveragePoolLayer.self,
-    GlobalAveragePoolLayer.self, FlattenLayer.self, ReluLayer.self, SiluLayer.self,
-    TanhLayer.self, SigmoidLayer.self, DropoutLayer.self, ResidualLayer.self, NormLayerKind.self,
-    SequenceLayer.self,
+    GlobalAveragePoolLayer.self, FlattenLayer.self, EmbedLayer.self, AttentionLayer.self,
+    ReluLayer.self, GeluLayer.self, SiluLayer.self, TanhLayer.self, SigmoidLayer.self,
+    DropoutLayer.self, ResidualLayer.self, NormLayerKind.self, SequenceLayer.self,
   ]
 
   /// The schemas of all kinds.

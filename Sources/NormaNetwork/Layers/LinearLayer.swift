@@ -8,26 +8,33 @@ enum LinearLayer: LayerKind {
   static let schema = LayerSchema(
     "linear", "a dense layer along the last axis",
     options: [
-      LayerOption("units", .int(min: 1), required: true, "the number of outputs"),
+      LayerOption("units", .units, required: true, "the number of outputs"),
       LayerOption("bias", .bool, default: .bool(true), "whether a bias is added"),
     ])
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
   ) throws(NormaError) -> Value {
+    try dense(units: plan.units(options), bias: options.bool("bias"), on: x, in: plan)
+  }
+
+  /// Plans a dense layer into the layer at hand; `prefix` tells several of one layer apart.
+  static func dense(
+    units: Int, bias hasBias: Bool, prefix: String = "", on x: Value, in plan: Plan
+  ) throws(NormaError) -> Value {
     guard let inputs = x.shape.last, inputs > 0 else {
       throw NormaError(
         .usage, "nn.linear: needs [..., features], got \(x.shape)", help: "put nn.flatten before it"
       )
     }
-    let units = options.int("units")
     // Kaiming-uniform with a = sqrt(5), as PyTorch does, comes to this bound.
     let bound = 1 / Double(inputs).squareRoot()
     let weight = try plan.parameter(
-      "weight", shape: [units, inputs], role: .weight, .uniform(bound: bound))
+      prefix + "weight", shape: [units, inputs], role: .weight, .uniform(bound: bound))
     let bias =
-      options.bool("bias")
-      ? try plan.parameter("bias", shape: [units], role: .shift, .uniform(bound: bound)) : nil
+      hasBias
+      ? try plan.parameter(prefix + "bias", shape: [units], role: .shift, .uniform(bound: bound))
+      : nil
     let rows = plan.batch * (x.count / inputs)
     let training = plan.isTraining
     return plan.operation(on: x, output: x.shape.dropLast() + [units], keepsInput: true) {
@@ -140,17 +147,14 @@ struct Blocks {
     self.rows = rows
     self.columns = columns
     work = rows * columns * depth
-    // About eight blocks balance a few workers; a block of fewer than 64 rows or columns wastes packing.
-    func cut(_ n: Int, into parts: Int, multiple: Int) -> Int {
-      let size = (n + parts - 1) / max(parts, 1)
-      return max(multiple, (size + multiple - 1) / multiple * multiple)
-    }
+    // About eight blocks balance a few workers; a block of fewer than 48 rows or columns wastes packing.
+    func cut(_ n: Int) -> Int { max(48, ((n + 7) / 8 + 15) / 16 * 16) }
     if rows >= columns {
-      blockRows = cut(rows, into: 8, multiple: 48)
+      blockRows = cut(rows)
       blockColumns = max(columns, 1)
     } else {
       blockRows = max(rows, 1)
-      blockColumns = cut(columns, into: 8, multiple: 48)
+      blockColumns = cut(columns)
     }
   }
 

@@ -9,7 +9,7 @@ enum NormLayerKind: LayerKind {
       LayerOption(
         "axis", .ints, default: .number(-1),
         "the axes that form the channels, the batch being axis 0")
-    ], takesNorm: true)
+    ], norm: .positional)
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
@@ -20,61 +20,91 @@ enum NormLayerKind: LayerKind {
         help: "write nn.norm \"layer\", or give the model norm = \"layer\"; \"none\" means no norm")
     }
     if spec.name == NormSpec.noneName { return x }
-    let axes = options.ints("axis") ?? [-1]
-    let layout = try TensorLayout(shape: [plan.batch] + x.shape, axis: axes)
-    let layer = try NormLayer(spec, in: plan.registry, channelShape: layout.channelShape)
+    let norm = try plan.norm(spec, on: x.shape, axis: options.ints("axis") ?? [-1])
+    return plan.operation(on: x, output: x.shape, keepsInput: true) { memory, x, y in
+      norm.operation(
+        memory, input: x.data, output: y.data, inputGradient: x.gradient,
+        outputGradient: y.gradient)
+    }
+  }
+}
+
+/// A norm planned into a layer: its kernel, its state and the memory of its own.
+struct PlannedNorm {
+  fileprivate let layer: NormLayer
+  fileprivate let kernel: any NormKernel
+  fileprivate let parameters: [StateEntry]
+  fileprivate let buffers: [StateEntry]
+  fileprivate let saved: Slot
+  fileprivate let workspace: Slot
+  fileprivate let backWorkspace: Slot
+
+  /// The norm at work from one slot to another.
+  func operation(
+    _ memory: Memory, input: Slot, output: Slot, inputGradient: Slot?, outputGradient: Slot?
+  ) -> any Operation {
+    var call = KernelCall()
+    call.inputs = [UnsafePointer(memory.floats(input))]
+    call.parameters = parameters.map { UnsafePointer(memory.state.value($0)) }
+    call.buffers = buffers.map { memory.state.value($0) }
+    call.hyper = layer.realHyper
+    call.output = memory.floats(output)
+    call.outputGradient = memory.floats(outputGradient).map { UnsafePointer($0) }
+    call.inputGradients = [memory.floats(inputGradient)]
+    if outputGradient != nil {
+      call.parameterGradients = parameters.map { memory.state.gradient($0) }
+    }
+    call.saved = memory.raw(saved)
+    call.workspace = memory.raw(workspace)
+    call.threads = memory.threads
+    var back = call
+    back.workspace = memory.raw(backWorkspace)
+    return NormOperation(kernel, forward: call, backward: back)
+  }
+}
+
+extension Plan {
+  /// Plans a norm of values of the given shape; `prefix` tells several norms of one layer apart.
+  func norm(
+    _ spec: NormSpec, on shape: [Int], axis: [Int], prefix: String = ""
+  ) throws(NormaError) -> PlannedNorm {
+    let layout = try TensorLayout(shape: [batch] + shape, axis: axis)
+    let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     let kernel: any NormKernel
     do throws(NormaError) {
       kernel = try layer.kernel(
-        for: layout, mode: plan.mode, executor: plan.executor, gradient: plan.isTraining)
+        for: layout, mode: mode, executor: executor, gradient: isTraining)
     } catch {
       throw error.at(spec.place)
     }
     var parameters: [StateEntry] = []
     for tensor in layer.parameters {
       parameters.append(
-        try plan.parameter(
-          tensor.spec.name, shape: tensor.shape, role: tensor.spec.role,
+        try parameter(
+          prefix + tensor.spec.name, shape: tensor.shape, role: tensor.spec.role,
           .constant(tensor.initialValue)))
     }
     var buffers: [StateEntry] = []
     for tensor in layer.buffers {
       buffers.append(
-        try plan.buffer(
-          tensor.spec.name, shape: tensor.shape, role: tensor.spec.role,
+        try buffer(
+          prefix + tensor.spec.name, shape: tensor.shape, role: tensor.spec.role,
           initial: tensor.initialValue))
     }
-    let path = plan.layer.path
+    let path = ([self.layer.path] + prefix.split(separator: ".").map(String.init))
+      .joined(separator: ".")
     // The executor is known only when all kernels are built.
-    plan.norms.append {
+    norms.append {
       NormUse(
         layer: path, name: layer.entry.schema.name, hyper: layer.hyper,
         source: layer.entry.source, executor: kernel.executor)
     }
-    let need = kernel.memory(threads: plan.threads)
-    let saved = plan.saved(bytes: need.savedBytes)
-    let workspace = plan.slot(bytes: need.workspaceBytes, at: plan.now)
-    let backWorkspace =
-      plan.isTraining ? plan.slot(bytes: need.workspaceBytes, at: plan.back) : workspace
-    return plan.operation(on: x, output: x.shape, keepsInput: true) { memory, x, y in
-      var call = KernelCall()
-      call.inputs = [UnsafePointer(memory.floats(x.data))]
-      call.parameters = parameters.map { UnsafePointer(memory.state.value($0)) }
-      call.buffers = buffers.map { memory.state.value($0) }
-      call.hyper = layer.realHyper
-      call.output = memory.floats(y.data)
-      call.outputGradient = memory.floats(y.gradient).map { UnsafePointer($0) }
-      call.inputGradients = [memory.floats(x.gradient)]
-      if y.gradient != nil {
-        call.parameterGradients = parameters.map { memory.state.gradient($0) }
-      }
-      call.saved = memory.raw(saved)
-      call.workspace = memory.raw(workspace)
-      call.threads = memory.threads
-      var back = call
-      back.workspace = memory.raw(backWorkspace)
-      return NormOperation(kernel, forward: call, backward: back)
-    }
+    let need = kernel.memory(threads: threads)
+    let workspace = slot(bytes: need.workspaceBytes, at: now)
+    return PlannedNorm(
+      layer: layer, kernel: kernel, parameters: parameters, buffers: buffers,
+      saved: saved(bytes: need.savedBytes), workspace: workspace,
+      backWorkspace: isTraining ? slot(bytes: need.workspaceBytes, at: back) : workspace)
   }
 }
 

@@ -16,6 +16,8 @@ public struct LayerOption: Sendable {
     case bool
     /// As `size(min: 0)`, or the word `same`.
     case padding
+    /// A positive integer, or the word `vocabulary` for the number of the data's symbols.
+    case units
   }
 
   /// The name.
@@ -49,6 +51,7 @@ public struct LayerOption: Sendable {
     case .real(let low, let high): "a number >= \(low) and < \(high)"
     case .bool: "true or false"
     case .padding: "an integer >= 0, two of them, or \"same\""
+    case .units: "an integer >= 1, or \"vocabulary\""
     }
   }
 
@@ -67,6 +70,8 @@ public struct LayerOption: Sendable {
     case (.padding, .number(let v)): return whole(v, 0)
     case (.padding, .numbers(let vs)): return vs.count == 2 && vs.allSatisfy { whole($0, 0) }
     case (.padding, .text(let word)): return word == "same"
+    case (.units, .number(let v)): return whole(v, 1)
+    case (.units, .text(let word)): return word == "vocabulary"
     default: return false
     }
   }
@@ -82,18 +87,26 @@ public struct LayerSchema: Sendable {
   public let options: [LayerOption]
   /// Whether it contains layers.
   public let takesLayers: Bool
-  /// Whether it takes a norm.
-  public let takesNorm: Bool
+  /// How it takes a norm; nil when it takes none.
+  public let norm: NormPosition?
+
+  /// Where a layer's norm is given.
+  public enum NormPosition: Sendable, Hashable {
+    /// First, its hyper-parameters beside it: `nn.norm { "group", groups = 8 }`.
+    case positional
+    /// Under a name: `nn.attention { heads = 4, qk_norm = "rms" }`.
+    case option(String)
+  }
 
   init(
     _ kind: String, _ doc: String, options: [LayerOption] = [], takesLayers: Bool = false,
-    takesNorm: Bool = false
+    norm: NormPosition? = nil
   ) {
     self.kind = kind
     self.doc = doc
     self.options = options
     self.takesLayers = takesLayers
-    self.takesNorm = takesNorm
+    self.norm = norm
   }
 
   /// Checks an option's name and value; front ends call it so that the error has the script's line.
@@ -101,7 +114,8 @@ public struct LayerSchema: Sendable {
   /// - Throws: `usage`: an unknown name (with the nearest), a value that is not accepted.
   public func check(_ name: String, _ value: OptionValue) throws(NormaError) {
     guard let option = options.first(where: { $0.name == name }) else {
-      let names = options.map(\.name)
+      var names = options.map(\.name)
+      if case .option(let name)? = norm { names.append(name) }
       throw NormaError(
         .usage,
         "nn.\(kind): no option '\(name)'" + Suggestion.phrase(for: name, among: names)
@@ -136,7 +150,7 @@ struct LayerOptions {
     guard schema.takesLayers || spec.layers.isEmpty else {
       throw NormaError(.usage, "nn.\(schema.kind): takes no layers")
     }
-    guard schema.takesNorm || spec.norm == nil else {
+    guard schema.norm != nil || spec.norm == nil else {
       throw NormaError(.usage, "nn.\(schema.kind): takes no norm", help: "put nn.norm after it")
     }
     self.values = values
@@ -158,4 +172,7 @@ struct LayerOptions {
     if case .number(let value)? = values[name] { value } else { 0 }
   }
   func bool(_ name: String) -> Bool { values[name] == .bool(true) }
+  func text(_ name: String) -> String? {
+    if case .text(let word)? = values[name] { word } else { nil }
+  }
 }

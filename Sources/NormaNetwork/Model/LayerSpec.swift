@@ -59,7 +59,7 @@ public struct LayerSpec: Hashable, Sendable {
   public var options: [String: OptionValue]
   /// The layers inside a residual or a sequence.
   public var layers: [LayerSpec]
-  /// The norm of a `norm` layer; nil takes the model's.
+  /// The norm of a `norm` layer, nil takes the model's; of an attention, the one on queries and keys.
   public var norm: NormSpec?
   /// Where a script wrote it.
   public var place: SourcePlace?
@@ -86,6 +86,21 @@ extension LayerSpec {
   /// A dense layer: `[..., in]` → `[..., units]`.
   public static func linear(_ units: Int, bias: Bool = true) -> LayerSpec {
     LayerSpec("linear", ["units": .number(Double(units)), "bias": .bool(bias)])
+  }
+  /// A dense layer with one output a symbol of the vocabulary.
+  public static let linearToVocabulary = LayerSpec("linear", ["units": .text("vocabulary")])
+  /// A learned vector for each symbol: `[tokens]` → `[tokens, width]`.
+  public static func embed(_ width: Int, positions: Bool = false) -> LayerSpec {
+    LayerSpec("embed", ["width": .number(Double(width)), "positions": .bool(positions)])
+  }
+  /// Multi-head self-attention: `[tokens, width]` → the same shape.
+  public static func attention(
+    heads: Int, causal: Bool = true, bias: Bool = true, qkNorm: NormSpec? = nil
+  ) -> LayerSpec {
+    LayerSpec(
+      "attention",
+      ["heads": .number(Double(heads)), "causal": .bool(causal), "bias": .bool(bias)],
+      norm: qkNorm)
   }
   /// A 2-D convolution: `[h, w, in]` → `[h', w', channels]`; `padding` nil keeps the size at stride 1.
   public static func conv(
@@ -123,6 +138,8 @@ extension LayerSpec {
   public static let flatten = LayerSpec("flatten")
   /// max(x, 0).
   public static let relu = LayerSpec("relu")
+  /// x · Φ(x).
+  public static let gelu = LayerSpec("gelu")
   /// x · sigmoid(x).
   public static let silu = LayerSpec("silu")
   /// The hyperbolic tangent.

@@ -3,7 +3,7 @@ import NormaNorms
 import Foundation
 
 extension ModelSpec: Codable {
-  private enum Key: String, CodingKey { case name, input, layers, norm, place }
+  private enum Key: String, CodingKey { case name, input, vocabulary, layers, norm, place }
 
   /// Reads what `encode` wrote.
   public init(from decoder: any Decoder) throws {
@@ -11,6 +11,7 @@ extension ModelSpec: Codable {
     self.init(
       try container.decode(String.self, forKey: .name),
       input: try container.decode([Int].self, forKey: .input),
+      vocabulary: try container.decodeIfPresent(Vocabulary.self, forKey: .vocabulary),
       norm: try container.decodeIfPresent(NormRecord.self, forKey: .norm)?.spec,
       layers: try container.decode([LayerSpec].self, forKey: .layers),
       place: try container.decodeIfPresent(PlaceRecord.self, forKey: .place)?.place)
@@ -21,6 +22,7 @@ extension ModelSpec: Codable {
     var container = encoder.container(keyedBy: Key.self)
     try container.encode(name, forKey: .name)
     try container.encode(input, forKey: .input)
+    try container.encodeIfPresent(vocabulary, forKey: .vocabulary)
     try container.encode(layers, forKey: .layers)
     try container.encodeIfPresent(norm.map(NormRecord.init), forKey: .norm)
     try container.encodeIfPresent(place.map(PlaceRecord.init), forKey: .place)

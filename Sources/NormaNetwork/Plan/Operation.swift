@@ -26,13 +26,17 @@ struct Value {
   let gradient: Slot?
   /// Whether the next layer may write its output over the data.
   var mayOverwrite: Bool
+  /// How many symbols there are, where the data are symbols (0, 1, ... kept as floats).
+  var vocabulary: Int?
 
   /// The elements of one sample.
   var count: Int { shape.reduce(1, *) }
 
   /// The same elements under another shape.
   func reshaped(_ shape: [Int]) -> Value {
-    Value(shape: shape, data: data, gradient: gradient, mayOverwrite: mayOverwrite)
+    var value = Value(shape: shape, data: data, gradient: gradient, mayOverwrite: mayOverwrite)
+    value.vocabulary = vocabulary
+    return value
   }
 }
 

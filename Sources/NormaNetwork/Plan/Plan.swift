@@ -17,6 +17,8 @@ final class Plan {
   let registry: NormRegistry
   let executor: Executor
   let defaultNorm: NormSpec?
+  /// How many symbols the data has; nil for numeric data, or while it is not known.
+  let vocabulary: Int?
   let state: State
   private(set) var nodes: [Node] = []
   private(set) var slots: [Slot] = []
@@ -35,6 +37,7 @@ final class Plan {
     self.registry = registry
     self.executor = executor
     self.defaultNorm = model.norm
+    vocabulary = model.vocabulary?.size
     self.state = state
     layer = LayerName(model: model.name)
   }
@@ -79,9 +82,12 @@ final class Plan {
 
   /// The network's input.
   func input(_ shape: [Int], wantsGradient: Bool) -> Value {
-    Value(
+    let gradient = wantsGradient && isTraining && vocabulary == nil
+    var value = Value(
       shape: shape, data: tensor(shape, at: now),
-      gradient: wantsGradient && isTraining ? tensor(shape, at: back) : nil, mayOverwrite: false)
+      gradient: gradient ? tensor(shape, at: back) : nil, mayOverwrite: false)
+    value.vocabulary = vocabulary
+    return value
   }
 
   /// Adds an operation that reads `x` and returns its output.
@@ -140,6 +146,11 @@ final class Plan {
         let kind = try LayerCatalog.kind(spec.kind)
         let options = try LayerOptions(spec, schema: kind.schema)
         try check(x, "an input")
+        guard x.vocabulary == nil || kind.takesSymbols else {
+          throw NormaError(
+            .usage, "nn.\(spec.kind): cannot compute with symbols",
+            help: "make nn.embed the first layer: it gives each symbol a vector")
+        }
         x = try kind.plan(options, on: x, in: self)
         try check(x, "an output")
       } catch {
@@ -147,6 +158,15 @@ final class Plan {
       }
     }
     return x
+  }
+
+  /// The units of a dense layer: a number, or as many as there are symbols.
+  func units(_ options: LayerOptions) throws(NormaError) -> Int {
+    guard options.text("units") != nil else { return options.int("units") }
+    if let vocabulary { return vocabulary }
+    throw NormaError(
+      .usage, "nn.\(options.spec.kind): this model's input has no vocabulary",
+      help: "give it input = { tokens = 64, vocabulary = \"data\" }, or write a number of units")
   }
 
   /// A parameter of the layer being planned, named `2.linear.weight`.

@@ -7,6 +7,8 @@ enum Initialiser {
   case constant(Double)
   /// Uniform in ±bound, drawn from the stream named like the parameter.
   case uniform(bound: Double)
+  /// Normal around 0, drawn likewise.
+  case normal(deviation: Double)
 }
 
 /// A parameter or buffer of a network: name, shape, role and place in the network's memory.
@@ -119,6 +121,9 @@ final class StateMemory {
         for i in 0..<entry.count {
           target[i] = Float(bound * (Double(random.next32()) * 0x1p-31 - 1))
         }
+      case .normal(let deviation):
+        var random = RandomSource(seed: seed, purpose: entry.name)
+        for i in 0..<entry.count { target[i] = Float(deviation * random.normal()) }
       }
     }
   }

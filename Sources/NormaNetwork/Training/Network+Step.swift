@@ -3,10 +3,12 @@ public import NormaCore
 
 /// What one training step found before it updated the parameters.
 public struct StepResult: Sendable, Hashable {
-  /// The mean loss over the batch.
+  /// The mean loss over the batch, and over the positions of each sample where there are several.
   public let loss: Double
-  /// How many samples were classified right.
+  /// How many were classified right.
   public let correct: Int
+  /// How many were classified: samples, or their positions.
+  public let count: Int
   /// The gradients' norm before clipping; nil without clipping.
   public let gradientNorm: Double?
 }
@@ -15,9 +17,9 @@ public struct StepResult: Sendable, Hashable {
 public struct EvaluationResult: Sendable, Hashable {
   /// The sum of the losses.
   public var lossSum = 0.0
-  /// How many samples were classified right.
+  /// How many were classified right.
   public var correct = 0
-  /// How many samples there were.
+  /// How many were classified: samples, or their positions where each has several.
   public var count = 0
 
   /// The mean loss.
@@ -41,7 +43,7 @@ extension Network {
   ///
   /// - Parameters:
   ///   - input: `batch` samples, channels last.
-  ///   - labels: the class of each sample.
+  ///   - labels: the class of each sample, or of each of its `positions`.
   ///   - step: counted from 0; determines learning rate and dropout.
   /// - Throws: `data` for input that does not fit the model; `diverged` when the loss is NaN or infinite,
   ///   with the step and the first layer whose output is not finite.
@@ -51,20 +53,23 @@ extension Network {
     guard let program = trainingProgram else {
       throw NormaError(.usage, "model '\(spec.name)' was built without training")
     }
-    guard labels.count == batch else {
+    guard labels.count == batch * positions else {
       throw NormaError(
-        .data, "a training step of '\(spec.name)' takes \(batch) samples, got \(labels.count)")
+        .data,
+        "a training step of '\(spec.name)' takes \(batch * positions) labels, got"
+          + " \(labels.count)")
     }
     try fill(program, input, labels)
     let run = run(step: step)
     ck_serial_libraries()
     try program.forward(run)
-    let total = lossPass(program, count: batch, gradient: true, run)
-    let loss = total.lossSum / Double(batch)
+    let total = lossPass(program, count: labels.count, gradient: true, run)
+    let loss = total.loss
     guard loss.isFinite else { throw divergence(program, loss: loss, run) }
     try program.backward(run)
     let norm = update(run)
-    return StepResult(loss: loss, correct: total.correct, gradientNorm: norm)
+    return StepResult(
+      loss: loss, correct: total.correct, count: total.count, gradientNorm: norm)
   }
 
   /// One step on arrays; see the other form.
@@ -82,10 +87,11 @@ extension Network {
   public func evaluate(
     input: UnsafeBufferPointer<Float>, labels: UnsafeBufferPointer<Int32>
   ) throws(NormaError) -> EvaluationResult {
-    guard labels.count <= evaluationBatch else {
+    guard labels.count <= evaluationBatch * positions else {
       throw NormaError(
         .data,
-        "'\(spec.name)' evaluates up to \(evaluationBatch) samples at once, got \(labels.count)")
+        "'\(spec.name)' evaluates up to \(evaluationBatch) samples at once, got"
+          + " \(labels.count / positions)")
     }
     try fill(evaluationProgram, input, labels)
     let run = run(step: 0)
@@ -111,7 +117,9 @@ extension Network {
         "'\(spec.name)' takes up to \(evaluationBatch) samples of \(size) values, got"
           + " \(input.count) values")
     }
-    input.withUnsafeBufferPointer { copy($0, to: evaluationProgram) }
+    try input.withUnsafeBufferPointer { input throws(NormaError) in
+      try copy(input, to: evaluationProgram)
+    }
     ck_serial_libraries()
     try evaluationProgram.forward(run(step: 0))
     let classes = outputShape.reduce(1, *)
@@ -134,13 +142,14 @@ extension Network {
     _ program: Program, _ input: UnsafeBufferPointer<Float>, _ labels: UnsafeBufferPointer<Int32>
   ) throws(NormaError) {
     let size = spec.input.reduce(1, *)
-    guard input.count == labels.count * size else {
+    let samples = labels.count / positions
+    guard labels.count == samples * positions, input.count == samples * size else {
       throw NormaError(
         .data,
-        "\(labels.count) samples of shape \(spec.input) are \(labels.count * size) values, got"
-          + " \(input.count)")
+        "\(labels.count) labels belong to \(samples) samples of shape \(spec.input),"
+          + " \(samples * size) values; got \(input.count)")
     }
-    guard outputShape.count == 1, let classes = outputShape.first else {
+    guard let classes = outputShape.last else {
       throw NormaError(
         .usage, "model '\(spec.name)' ends in shape \(outputShape), not in one value per class",
         place: spec.place, help: "end it with nn.flatten and nn.linear { classes }")
@@ -148,28 +157,27 @@ extension Network {
     for (index, label) in labels.enumerated() {
       guard label >= 0, label < classes else {
         throw NormaError(
-          .data, "label \(label) of sample \(index) is not in 0..<\(classes)",
+          .data, "label \(label) of sample \(index / positions) is not in 0..<\(classes)",
           help: "the last layer must have as many units as the data has classes")
       }
       self.labels[index] = label
     }
-    copy(input, to: program)
+    try copy(input, to: program)
   }
 
-  private func copy(_ input: UnsafeBufferPointer<Float>, to program: Program) {
+  private func copy(
+    _ input: UnsafeBufferPointer<Float>, to program: Program
+  ) throws(NormaError) {
+    if let symbols = spec.vocabulary?.size,
+      ck_net_all_symbols(input.count, symbols, input.baseAddress) == 0
+    {
+      let bad = input.first { !($0 >= 0 && $0 < Float(symbols) && $0 == $0.rounded()) }
+      throw NormaError(
+        .data, "\(bad ?? 0) is no symbol of the \(symbols) that model '\(spec.name)' knows",
+        help: "symbols are whole numbers from 0 to \(symbols - 1)")
+    }
     if let source = input.baseAddress { program.input.update(from: source, count: input.count) }
     (program.input + input.count).update(
       repeating: 0, count: program.batch * spec.input.reduce(1, *) - input.count)
-  }
-
-  private func lossPass(
-    _ program: Program, count: Int, gradient: Bool, _ run: Run
-  ) -> EvaluationResult {
-    var result = EvaluationResult()
-    result.count = count
-    ck_net_softmax_loss(
-      count, outputShape[0], program.output, labels.baseAddress, 1 / Float(count),
-      gradient ? program.outputGradient : nil, &result.lossSum, &result.correct)
-    return result
   }
 }

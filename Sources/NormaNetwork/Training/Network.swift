@@ -30,6 +30,7 @@ public final class Network {
   let evaluationProgram: Program
   private let optimizer: Optimizer?
   let labels: UnsafeMutableBufferPointer<Int32>
+  let losses: UnsafeMutableBufferPointer<LossPart>
 
   /// Builds a network: infers and checks shapes, plans all memory, draws initial parameters.
   ///
@@ -69,6 +70,17 @@ public final class Network {
         .usage, "model '\(spec.name)': the input's shape \(spec.input) is empty",
         place: spec.place, help: "give the shape of one sample, such as { 28, 28, 1 }")
     }
+    if let vocabulary = spec.vocabulary {
+      guard let size = vocabulary.size, (1...Vocabulary.most).contains(size) else {
+        throw NormaError(
+          .usage,
+          vocabulary.size.map { "model '\(spec.name)': a vocabulary of \($0) symbols" }
+            ?? "model '\(spec.name)': how many symbols there are is not known before there is data",
+          place: spec.place,
+          help: "write input = { tokens = 64, vocabulary = 256 } for a number from 1 to"
+            + " \(Vocabulary.most), or train it on a text")
+      }
+    }
     try training?.check()
     ck_serial_libraries()
 
@@ -104,19 +116,29 @@ public final class Network {
     }
     evaluationProgram = try Program(infer.0, input: infer.1, output: infer.2, memory: places)
     optimizer = training.map { [memory] in Optimizer($0, memory) }
-    labels = .allocate(capacity: max(batch, evaluationBatch))
+    outputShape = infer.2.shape
+    let rows = max(batch, evaluationBatch) * outputShape.dropLast().reduce(1, *)
+    labels = .allocate(capacity: rows)
     labels.initialize(repeating: 0)
+    losses = .allocate(capacity: LossPart.count(rows: rows))
+    losses.initialize(repeating: LossPart())
     self.spec = spec
     self.batch = batch
     self.evaluationBatch = evaluationBatch
     self.threads = threads
     self.seed = seed
     self.training = training
-    outputShape = infer.2.shape
     norms = (train?.0 ?? infer.0).norms.map { $0() }
   }
 
-  deinit { labels.deallocate() }
+  deinit {
+    labels.deallocate()
+    losses.deallocate()
+  }
+
+  /// How many classifications a sample has: one, or one a position. The last axis of the output is the
+  /// classes.
+  public var positions: Int { outputShape.dropLast().reduce(1, *) }
 
   /// The number of learned values.
   public var parameterCount: Int { memory.state.parameters.reduce(0) { $0 + $1.count } }

@@ -15,20 +15,22 @@ struct EvaluateCommand: ParsableCommand {
     abstract: "Measure saved weights on the test part of a data set.",
     discussion: """
       The file says which model it was saved from; --script loads the norms it needs. Samples are \
-      standardised by the statistics that were saved with the weights.
+      standardised by the statistics that were saved with the weights. Of a text the last tenth is \
+      measured, unless --test says how many symbols.
 
       Examples:
         norma evaluate runs/rms/final.safetensors --data fashion-mnist
         norma evaluate best.safetensors --data ./digits --script norms.lua --json
+        norma evaluate gpt.safetensors --data jargon-text
       """)
 
   @Argument(help: "The weights: a .safetensors file of a run.")
   var weights: String
 
-  @Option(help: "The data set: a name, or a folder of IDX or .npy files.")
+  @Option(help: "The data set: a name, a folder of IDX or .npy files, or a text file.")
   var data: String
 
-  @Option(help: "How many test samples to use. (default: all)")
+  @Option(help: "How many test samples, or last symbols of a text, to use. (default: all)")
   var test: Int?
 
   @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
@@ -82,9 +84,10 @@ struct EvaluateCommand: ParsableCommand {
       throw error
     }
     try network.load(from: weights)
+    let known = SavedData(reading: file.metadata[CheckpointKey.dataset])
     let part = try DataCatalog().test(
-      DataSpec(data, test: test),
-      standardization: SavedStatistics.read(file.metadata[CheckpointKey.dataset]))
+      DataSpec(data, test: test), standardization: known.standardization,
+      alphabet: known.alphabet)
     let result = try network.evaluate(on: part, isInterrupted: { signals.isRequested })
     if output.json {
       try output.write(
@@ -94,7 +97,7 @@ struct EvaluateCommand: ParsableCommand {
     } else {
       try output.write(
         text: "model \(model.name) on \(data): accuracy \(NumberText.number(result.accuracy))"
-          + "  loss \(NumberText.number(result.loss))  (\(result.count) samples)\n")
+          + "  loss \(NumberText.number(result.loss))  (\(result.count) \(part.unit))\n")
     }
   }
 

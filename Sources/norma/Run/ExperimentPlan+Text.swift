@@ -11,7 +11,7 @@ extension ExperimentPlan {
     lines.append(
       StyledText("experiment \(name)", .bold)
         + StyledText(
-          "   \(samples.train) training samples, \(samples.validate) for validation,"
+          "   \(samples.train) training \(unit), \(samples.validate) for validation,"
             + " \(cells.count) \(cells.count == 1 ? "run" : "cells")"))
     let axes = cells.first?.cell.settings.map(\.name) ?? []
     var table = Table(
