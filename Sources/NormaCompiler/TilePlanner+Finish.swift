@@ -41,7 +41,8 @@ extension TilePlanner {
         } else {
           plan.wholeStores.append(
             .init(
-              number: number, savedOffset: savedOffsets[number], count: memory.count(domain, worker: false),
+              number: number, savedOffset: savedOffsets[number],
+              count: memory.count(domain, worker: false),
               place: array.place))
         }
       case "buffer":

@@ -3,6 +3,9 @@ import NormaCore
 
 /// One call of a plan: where its memory is, and what happens before, between and after passes.
 struct TileRun {
+  /// Tensors of this many floats and more are written past the cache: 16 MiB.
+  private static let streamedCount = 1 << 22
+
   let plan: FrozenPlan
   let call: KernelCall
   let tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>
@@ -170,7 +173,8 @@ struct TileRun {
           workers: workers.assumingMemoryBound(to: CChar.self),
           units: units.assumingMemoryBound(to: CChar.self),
           saved: call.saved?.assumingMemoryBound(to: Double.self),
-          saved_offsets: offsets.baseAddress, rows: Int64(plan.rows),
+          saved_offsets: offsets.baseAddress,
+          streams: plan.rows * plan.inner >= TileRun.streamedCount ? 1 : 0, rows: Int64(plan.rows),
           slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
           tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
           unit_bytes: Int64(plan.unitBytes))

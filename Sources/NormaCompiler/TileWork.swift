@@ -89,7 +89,8 @@ struct TileWork {
     let floats = (base + plan.floatsOffset).assumingMemoryBound(to: Float.self)
     var small = ck_small_memory(doubles: (sharedDoubles, doubles), floats: (sharedFloats, floats))
     var memory = ck_memory(
-      tensors: UnsafePointer(tensors), parameters: parameters, small_shared: UnsafePointer(sharedFloats),
+      tensors: UnsafePointer(tensors), parameters: parameters,
+      small_shared: UnsafePointer(sharedFloats),
       small_worker: UnsafePointer(floats), accumulators_worker: doubles,
       accumulators_unit: (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self),
       registers: (base + plan.registersOffset).assumingMemoryBound(to: Float.self))

@@ -1,3 +1,5 @@
+import Foundation
+import NormaCompiler
 import NormaConformance
 import NormaCore
 import NormaNorms
@@ -26,6 +28,19 @@ struct BuiltInConformanceTests {
     let registry = NormRegistry(
       OtherForms.definitions.map { NormEntry($0, source: .builtIn) })
     for result in checkNorm(NormSpec(name), in: registry) {
+      #expect(result.passed, "\(name): \(result)")
+    }
+  }
+
+  @Test("keep the whole contract as native code", arguments: ["layer", "batch"])
+  func nativeConforms(_ name: String) {
+    var options = ConformanceOptions()
+    // Compiled once a shape: the differences were held to the same formula already.
+    options.differences = false
+    options.executor = .native(
+      NativeSession(
+        environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60)))
+    for result in checkNorm(NormSpec(name), in: .builtIn(), options: options) {
       #expect(result.passed, "\(name): \(result)")
     }
   }

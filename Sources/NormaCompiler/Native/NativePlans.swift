@@ -20,8 +20,7 @@ final class NativePlans: Sendable {
   /// Writes the text and requests its code; nil when a plan has no text.
   init?(forward: TilePlan, backward: TilePlan?, session: NativeSession) {
     guard session.toolchain != nil, forward.rows > 0,
-      let text = NativeText.text(
-        forward: forward, backward: backward, lanes: NativeText.lanes)
+      let text = NativeText.text(forward: forward, backward: backward)
     else { return nil }
     self.text = text
     names = (

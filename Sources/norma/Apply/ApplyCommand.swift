@@ -83,7 +83,8 @@ struct ApplyCommand: ParsableCommand {
       buffers: Settings.pairs(buffers, option: "--buffer", example: "--buffer mean=m.npy"),
       axis: Settings.axes(axis), mode: mode)
     // A shape that the norm refuses is found before anything is written.
-    let (folder, results) = try executorOptions.withExecutor(isOneCall: true) { executor throws(NormaError) in
+    let (folder, results) = try executorOptions.withExecutor(isOneCall: true) {
+      executor throws(NormaError) in
       let kernel = try job.kernel(executor: executor)
       executor.settle()
       let folder = try ResultFolder(out)

@@ -91,7 +91,7 @@ struct NativeBody {
       switch small.area {
       case .shared: "SF + \(small.offset)"
       case .worker: "WF + \(small.offset)"
-      case .parameter: "P[\(small.offset)]"
+      case .parameter: "P\(small.offset)"
       }
     return "\(base) + \(offset(small.address, row: row))"
   }
@@ -101,6 +101,6 @@ struct NativeBody {
     if value.isNaN { return "__builtin_nanf(\"\")" }
     if value.isInfinite { return value < 0 ? "-__builtin_inff()" : "__builtin_inff()" }
     let digits = "\(abs(value))"
-    return (value.sign == .minus ? "-" : "") + (digits.contains("e") ? digits : digits) + "f"
+    return (value.sign == .minus ? "-" : "") + digits + "f"
   }
 }

@@ -5,9 +5,9 @@
 struct NativeLoops {
   let program: NativeProgram
   let inner: Int
-  let lanes: Int
   let pass: NativeProgram.Pass
 
+  private let lanes = NativePrelude.lanes
   private var whole: Int { inner / lanes * lanes }
   private var tail: Int { inner % lanes }
 
@@ -77,7 +77,9 @@ struct NativeLoops {
       if blocked > 0 {
         lines.append("i64 i = 0;")
         lines.append("if (!wide) while (i < \(blocked)) {")
-        lines.append("const i64 end = i + \(8 * unroll) * W < \(blocked) ? i + \(8 * unroll) * W : \(blocked);")
+        lines.append(
+          "const i64 end = i + \(8 * unroll) * W < \(blocked) ? i + \(8 * unroll) * W : \(blocked);"
+        )
         for u in 0..<unroll {
           for (k, sum) in sums.enumerated() {
             lines.append(partials(k, sum, "_\(u)"))
@@ -187,8 +189,11 @@ struct NativeLoops {
     for output in outputs {
       let v = body.vector(output.source)
       let at = "t\(output.tensor) + \(body.start) + \(body.column)"
-      let store = body.tail.map { "stn(\(at), \(v), \($0))" } ?? "st(\(at), \(v))"
-      body.add("if (t\(output.tensor)) \(store);")
+      let t = output.tensor
+      let store =
+        body.tail.map { "stn(\(at), \(v), \($0))" }
+        ?? "{ if (w\(t)) stream(\(at), \(v)); else st(\(at), \(v)); }"
+      body.add("if (t\(t)) \(store);")
     }
     return body.statements
   }
@@ -281,10 +286,20 @@ struct NativeLoops {
     }
     func row(_ number: String, _ chain: Int, wide: Bool) -> [String] {
       var lines = ["const i64 o\(chain) = (row0 + rr + \(number)) * \(inner);"]
+      // One number a row serves all columns.
+      var scalars: [NativeProgram.Source: String] = [:]
+      for (k, leaf) in leaves.enumerated() {
+        guard case .small(let small) = leaf, small.address.inner == 0, small.address.row != 0
+        else { continue }
+        let place = NativeBody.place(small, row: "q1 + \(number)")
+        lines.append("const vf s\(k)_\(chain) = bc(*(\(place)));")
+        scalars[leaf] = "s\(k)_\(chain)"
+      }
       for b in 0..<block {
         var body = NativeBody(
           program, tail: tail, column: b == 0 ? "i" : "(i + W)", row: "q1 + \(number)",
-          start: "o\(chain)", suffix: "_\(b)\(chain)", names: names[b])
+          start: "o\(chain)", suffix: "_\(b)\(chain)",
+          names: names[b].merging(scalars) { known, _ in known })
         for (k, sum) in sums.enumerated() {
           let a = body.vector(sum.a)
           let id = "\(k)_\(b)"

@@ -3,16 +3,20 @@ import CKernels
 /// What every native text starts with: vector types, loads and stores, and the operations of the C
 /// table as functions over vectors of float (`nk_NAME`) and numbers in double (`nd_NAME`).
 enum NativePrelude {
-  /// The prelude for vectors of so many floats.
-  static func text(lanes: Int) -> String {
-    types(lanes) + vectorMath + operations(prefix: "nk_", type: "vf") + scalarMacros
+  /// Floats of a vector: a register of AVX-512; compilers split it where there is none.
+  static let lanes = 16
+
+  static var text: String {
+    types + vectorMath + operations(prefix: "nk_", type: "vf") + scalarMacros
       + operations(prefix: "nd_", type: "double") + call
   }
 
   /// One function an operation, from the formulas of the C table.
   private static func operations(prefix: String, type: String) -> String {
     (0..<Int32(CK_OP_COUNT)).map { i in
-      guard let name = ck_operation_name(i), let formula = ck_operation_formula(i) else { return "" }
+      guard let name = ck_operation_name(i), let formula = ck_operation_formula(i) else {
+        return ""
+      }
       let operands = ["a", "b", "c"].prefix(Int(ck_operation_arity(i)))
         .map { "\(type) \($0)" }.joined(separator: ", ")
       return "IN \(type) \(prefix)\(String(cString: name))(\(operands)) {"
@@ -20,8 +24,7 @@ enum NativePrelude {
     }.joined()
   }
 
-  private static func types(_ lanes: Int) -> String {
-    """
+  private static let types = """
     #define W \(lanes)
     typedef long long i64;
     typedef float vf __attribute__((vector_size(4 * W)));
@@ -56,11 +59,26 @@ enum NativePrelude {
       return __builtin_convertvector(lanes() * (int)step + (int)base, vf);
     }
     IN vf keep(vf v, int n) { return (vf)((vi)v & (lanes() < bi(n))); }
+    typedef double v4 __attribute__((vector_size(32)));
+    typedef double v2 __attribute__((vector_size(16)));
     IN double hs(vd v) {
-      ud u = {v};
-      for (int k = W / 4; k > 0; k /= 2) for (int i = 0; i < k; i++) u.s[i] += u.s[i + k];
-      return u.s[0];
+      union { vd v; v4 h[2]; } a = {v};
+      union { v4 v; v2 h[2]; } b = {a.h[0] + a.h[1]};
+      v2 s = b.h[0] + b.h[1];
+      return s[0] + s[1];
     }
+    #if defined(__clang__)
+    IN void stream(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
+    #elif defined(__AVX512F__)
+    IN void stream(float *p, vf v) { __builtin_ia32_movntps512(p, v); }
+    #elif defined(__AVX__)
+    IN void stream(float *p, vf v) {
+      uf u = {v};
+      __builtin_ia32_movntps256(p, u.h[0]); __builtin_ia32_movntps256(p + 8, u.h[1]);
+    }
+    #else
+    IN void stream(float *p, vf v) { st(p, v); }
+    #endif
     IN void widen(double *p, vd a, vd b) {
       vd x, y; copy(&x, p, sizeof x); copy(&y, p + W / 2, sizeof y); x += a; y += b;
       copy(p, &x, sizeof x); copy(p + W / 2, &y, sizeof y);
@@ -103,7 +121,6 @@ enum NativePrelude {
     }
 
     """
-  }
 
   /// exp by 2^n e^r with two steps of scaling, so that results may be denormal; tanh by an odd
   /// polynomial near 0. Errors stay within 2 units in the last place.
@@ -183,7 +200,7 @@ enum NativePrelude {
       char *workers, *units;
       double *saved;
       const i64 *saved_offsets;
-      i64 rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
+      i64 streams, rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
     } call;
 
     """

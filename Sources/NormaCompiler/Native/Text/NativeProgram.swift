@@ -72,6 +72,8 @@ struct NativeProgram {
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
   private(set) var tensors: Set<Int32> = []
+  /// The parameters that are read as the caller holds them.
+  private(set) var parameters: Set<Int32> = []
 
   /// Resolves the programs of a plan; nil when one needs what native text cannot say.
   init?(_ plan: TilePlan) {
@@ -149,9 +151,9 @@ struct NativeProgram {
         passes[passes.count - 1].accumulations += late
       }
     }
-    for view in plan.passes.flatMap({ $0.tiles.buffer.flatMap { [$0.a, $0.b, $0.c, $0.target] } })
-    where Int(view.kind) == CK_VIEW_TENSOR {
-      tensors.insert(view.index)
+    for view in plan.passes.flatMap({ $0.tiles.buffer.flatMap { [$0.a, $0.b, $0.c, $0.target] } }) {
+      if Int(view.kind) == CK_VIEW_TENSOR { tensors.insert(view.index) }
+      if Int(view.kind) == CK_VIEW_PARAMETER { parameters.insert(view.index) }
     }
     guard passes.allSatisfy({ $0.accumulations.allSatisfy { (0...1).contains($0.address.inner) } })
     else { return nil }

@@ -36,7 +36,8 @@ enum NativeSteps {
       return loop(kept, ["\(z) = \(start);"]) + loop(extent, [body])
     case CK_STEP_MOMENTS:
       func plane(_ k: Int64) -> String {
-        doubles(ck_place(worker: step.z.worker, offset: step.z.offset + Int32(k * step.z_plane)), zs)
+        doubles(
+          ck_place(worker: step.z.worker, offset: step.z.offset + Int32(k * step.z_plane)), zs)
       }
       func source(_ k: Int64) -> String {
         doubles(ck_place(worker: step.a.worker, offset: step.a.offset + Int32(k * step.a_plane)), a)

@@ -5,36 +5,45 @@ import CKernels
 /// The functions do the work of units; loading, merging and storing small values is the caller's, the
 /// same as for tiles. The text does not depend on the batch where the plan's small arrays do not.
 struct NativeText {
-  /// Floats of a vector: a whole register of the widest kind; compilers split it where there is none.
-  static let lanes = 16
-
   /// Names of the functions, one a pass at level whole, else one for all.
   static func names(_ plan: TilePlan, prefix: String) -> [String] {
     plan.level == .whole ? plan.passes.indices.map { "\(prefix)\($0)" } : [prefix]
   }
 
   /// Both directions as one unit of translation; nil when a plan needs what the text cannot say.
-  static func text(forward: TilePlan, backward: TilePlan?, lanes: Int) -> String? {
-    guard let first = functions(forward, prefix: "forward", lanes: lanes) else { return nil }
+  static func text(forward: TilePlan, backward: TilePlan?) -> String? {
+    guard let first = functions(forward, prefix: "forward") else { return nil }
     var lines = first
     if let backward {
-      guard let second = functions(backward, prefix: "backward", lanes: lanes) else { return nil }
+      guard let second = functions(backward, prefix: "backward") else { return nil }
       lines += second
     }
-    return NativePrelude.text(lanes: lanes) + lines.joined(separator: "\n") + "\n"
+    return NativePrelude.text + lines.joined(separator: "\n") + "\n"
   }
 
-  private static func functions(_ plan: TilePlan, prefix: String, lanes: Int) -> [String]? {
+  private static func functions(_ plan: TilePlan, prefix: String) -> [String]? {
     guard let program = NativeProgram(plan) else { return nil }
     var lines: [String] = []
     for (number, pass) in program.passes.enumerated() {
-      let loops = NativeLoops(program: program, inner: plan.inner, lanes: lanes, pass: pass)
+      let loops = NativeLoops(program: program, inner: plan.inner, pass: pass)
       lines.append(
         "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
           + " i64 from, i64 to, i64 start, int wide) {")
-      lines += ["const float *SF = c->shared_floats; const float *const *P = c->parameters;"]
-      lines += program.tensors.sorted().map { "float *t\($0) = c->tensors[\($0)];" }
-      lines += blocks(plan, loops.text()) + ["}"]
+      lines += ["const float *SF = c->shared_floats;"]
+      let written = Set(pass.outputs.map(\.tensor))
+      for tensor in program.tensors.sorted() {
+        let qualifier = written.contains(tensor) ? "restrict " : ""
+        lines.append("float *\(qualifier)t\(tensor) = c->tensors[\(tensor)];")
+      }
+      lines += program.parameters.sorted().map { "const float *P\($0) = c->parameters[\($0)];" }
+      // Rows start where a store past the cache may write only in whole vectors.
+      let streams = plan.inner % NativePrelude.lanes == 0 ? "c->streams && !((i64)t%d & 63)" : "0"
+      lines += written.sorted().map {
+        "const int w\($0) = \(streams.replacing("%d", with: "\($0)"));"
+      }
+      lines += blocks(plan, loops.text())
+      if !written.isEmpty { lines.append("__atomic_thread_fence(__ATOMIC_SEQ_CST);") }
+      lines.append("}")
     }
     return lines
       + (plan.level == .whole
@@ -127,7 +136,8 @@ struct NativeText {
   }
 
   /// Values kept from forward to backward that belong to a slice.
-  private static func moves(_ plan: TilePlan, _ moves: [TilePlan.SavedMove], load: Bool) -> [String] {
+  private static func moves(_ plan: TilePlan, _ moves: [TilePlan.SavedMove], load: Bool) -> [String]
+  {
     guard !moves.isEmpty else { return [] }
     let (index, times) = plan.level == .rows ? ("start", "rows") : ("slice", "1")
     return ["if (c->saved) {"]
