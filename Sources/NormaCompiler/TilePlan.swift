@@ -34,8 +34,8 @@ struct TilePlan: Sendable {
   }
   /// A saved array's part that belongs to a slice.
   struct SavedMove: Sendable {
+    /// Which saved value; where it starts is in `savedOffsets`.
     let number: Int
-    let savedOffset: Int
     /// Elements a slice row (at level rows) or a slice has.
     let count: Int
     let place: ck_place
@@ -83,7 +83,8 @@ struct TilePlan: Sendable {
   var leadCounts: [Int] = []
 
   /// Where each saved statistic starts in the saved memory, in doubles.
-  var savedOffsets: [Int] = []
+  var savedOffsets = Frozen<Int64>([])
+  func savedOffset(_ number: Int) -> Int { Int(savedOffsets.pointer[number]) }
   var loads: [Load] = []
   var prologue = Frozen<ck_step>([])
   var sliceLoads: [SavedMove] = []

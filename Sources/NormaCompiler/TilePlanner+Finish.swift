@@ -15,7 +15,7 @@ extension TilePlanner {
     } else {
       plan.epilogue = Frozen(resultSteps)
     }
-    plan.savedOffsets = savedOffsets
+    plan.savedOffsets = Frozen(savedOffsets.map(Int64.init))
     plan.sharedDoubles = memory.sharedDoubles
     plan.workerDoubles = memory.workerDoubles
     plan.sharedFloats = memory.sharedFloats
@@ -41,8 +41,7 @@ extension TilePlanner {
         } else {
           plan.wholeStores.append(
             .init(
-              number: number, savedOffset: savedOffsets[number],
-              count: memory.count(domain, worker: false),
+              number: number, count: memory.count(domain, worker: false),
               place: array.place))
         }
       case "buffer":

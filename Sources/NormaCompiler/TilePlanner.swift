@@ -207,7 +207,7 @@ struct TilePlanner {
     let perRow = plan.level == .rows && !domain.isDisjoint(with: plan.form.rowRoles)
     let count = memory.count(domain, worker: true)
     return .init(
-      number: number, savedOffset: savedOffsets[number],
+      number: number,
       count: perRow ? count / max(plan.sliceRows, 1) : count, place: array.place)
   }
 

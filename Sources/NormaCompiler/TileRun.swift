@@ -73,7 +73,7 @@ struct TileRun {
       case .buffer(let i): for k in 0..<load.count { z[k] = Double(call.buffers[i][k]) }
       case .saved(let number):
         if let saved = call.saved?.assumingMemoryBound(to: Double.self) {
-          z.update(from: saved + plan.savedOffsets[number], count: load.count)
+          z.update(from: saved + plan.savedOffset(number), count: load.count)
         }
       }
     }
@@ -128,7 +128,7 @@ struct TileRun {
     let plan = plan.plan
     for move in plan.wholeStores {
       if let saved = call.saved?.assumingMemoryBound(to: Double.self) {
-        (saved + move.savedOffset).update(
+        (saved + plan.savedOffset(move.number)).update(
           from: sharedDoubles + Int(move.place.offset), count: move.count)
       }
     }
@@ -165,21 +165,17 @@ struct TileRun {
 
   private func runNative(_ unit: ck_native_unit) {
     let plan = plan.plan
-    plan.savedOffsets.withUnsafeBufferPointer { offsets in
-      offsets.withMemoryRebound(to: Int64.self) { offsets in
-        var native = ck_native_call(
-          tensors: UnsafePointer(tensors.baseAddress), parameters: parameters,
-          shared_doubles: sharedDoubles, shared_floats: sharedFloats,
-          workers: workers.assumingMemoryBound(to: CChar.self),
-          units: units.assumingMemoryBound(to: CChar.self),
-          saved: call.saved?.assumingMemoryBound(to: Double.self),
-          saved_offsets: offsets.baseAddress,
-          streams: plan.rows * plan.inner >= TileRun.streamedCount ? 1 : 0, rows: Int64(plan.rows),
-          slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
-          tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
-          unit_bytes: Int64(plan.unitBytes))
-        ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))
-      }
-    }
+    var native = ck_native_call(
+      tensors: UnsafePointer(tensors.baseAddress), parameters: parameters,
+      shared_doubles: sharedDoubles, shared_floats: sharedFloats,
+      workers: workers.assumingMemoryBound(to: CChar.self),
+      units: units.assumingMemoryBound(to: CChar.self),
+      saved: call.saved?.assumingMemoryBound(to: Double.self),
+      saved_offsets: plan.savedOffsets.pointer,
+      streams: plan.rows * plan.inner >= TileRun.streamedCount ? 1 : 0, rows: Int64(plan.rows),
+      slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
+      tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
+      unit_bytes: Int64(plan.unitBytes))
+    ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))
   }
 }

@@ -28,6 +28,7 @@ struct HotPlan {
   let passes: UnsafeMutableBufferPointer<Pass>
   let begin: UnsafePointer<ck_step>
   let beginCount: Int64
+  let savedOffsets: UnsafePointer<Int64>
   let fills: UnsafeMutableBufferPointer<TilePlan.Fill>
   let loads: UnsafeMutableBufferPointer<TilePlan.SavedMove>
   let stores: UnsafeMutableBufferPointer<TilePlan.SavedMove>
@@ -65,7 +66,8 @@ final class FrozenPlan: @unchecked Sendable {
       unitBytes: plan.unitBytes, floatsOffset: floats,
       registersOffset: floats + TilePlan.aligned(plan.workerFloats * 4), passes: passes.buffer,
       begin: UnsafePointer(plan.sliceBegin.pointer), beginCount: Int64(plan.sliceBegin.count),
-      fills: fills.buffer, loads: loads.buffer, stores: stores.buffer)
+      savedOffsets: UnsafePointer(plan.savedOffsets.pointer), fills: fills.buffer,
+      loads: loads.buffer, stores: stores.buffer)
   }
 }
 
@@ -120,7 +122,8 @@ struct TileWork {
     if let saved {
       for move in plan.loads {
         (doubles + Int(move.place.offset)).update(
-          from: saved + move.savedOffset + index * move.count, count: move.count * times)
+          from: saved + Int(plan.savedOffsets[move.number]) + index * move.count,
+          count: move.count * times)
       }
     }
     ck_run_small(plan.begin, plan.beginCount, &small, Int64(rows))
@@ -130,7 +133,7 @@ struct TileWork {
     }
     if let saved {
       for move in plan.stores {
-        (saved + move.savedOffset + index * move.count).update(
+        (saved + Int(plan.savedOffsets[move.number]) + index * move.count).update(
           from: doubles + Int(move.place.offset), count: move.count * times)
       }
     }

@@ -2,7 +2,7 @@ import CKernels
 public import NormaCore
 import NormaGraph
 
-/// Runs a program with the tile interpreter.
+/// Runs a program's plans: as native code where a session has it, else with the tile interpreter.
 ///
 /// The graph is lowered once for both directions; statistics that forward computes and backward needs
 /// are kept in double in the saved memory.

@@ -11,7 +11,7 @@ public enum Mode: String, Sendable, CaseIterable {
 /// The compiler's kernels and the plugin adapter adopt it; models, training and `norma apply` see only
 /// this. A kernel is immutable: parameters, buffers, saved values and workspace are memory of its owner.
 public protocol NormKernel: Sendable {
-  /// Who runs it: `tiles`, `reference`, or a plugin's id.
+  /// Who runs it: `native`, `tiles`, `reference`, or a plugin's id.
   var executor: String { get }
 
   /// The memory a call needs when at most `threads` threads work on it.

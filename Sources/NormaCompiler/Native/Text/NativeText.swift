@@ -42,7 +42,10 @@ struct NativeText {
         "const int w\($0) = \(streams.replacing("%d", with: "\($0)"));"
       }
       lines += blocks(plan, loops.text())
-      if !written.isEmpty { lines.append("__atomic_thread_fence(__ATOMIC_SEQ_CST);") }
+      if !written.isEmpty {
+        let streaming = written.sorted().map { "w\($0)" }.joined(separator: " | ")
+        lines.append("if (\(streaming)) __atomic_thread_fence(__ATOMIC_SEQ_CST);")
+      }
       lines.append("}")
     }
     return lines
