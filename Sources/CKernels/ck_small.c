@@ -195,10 +195,15 @@ void ck_merge_moments(double *z, const double *units, int64_t pitch, int64_t cou
 }
 
 void ck_store_floats(float *z, const double *a, int64_t n, int accumulate, int saturate) {
-  for (int64_t i = 0; i < n; i++) {
-    double v = a[i] + (accumulate ? (double)z[i] : 0);
-    if (saturate) v = v > FLT_MAX ? FLT_MAX : v < -FLT_MAX ? -FLT_MAX : v;
-    z[i] = (float)v;
+  if (accumulate) {
+    for (int64_t i = 0; i < n; i++) z[i] = (float)(a[i] + (double)z[i]);
+  } else if (saturate) {
+    for (int64_t i = 0; i < n; i++) {
+      double v = a[i];
+      z[i] = (float)(v > FLT_MAX ? FLT_MAX : v < -FLT_MAX ? -FLT_MAX : v);
+    }
+  } else {
+    for (int64_t i = 0; i < n; i++) z[i] = (float)a[i];
   }
 }
 

@@ -105,6 +105,10 @@ struct TilePlan: Sendable {
   var workerFloats = 0
   var registers = 0
 
+  /// Whether results are too large to stay in the cache: 16 MiB and more. They are then written past it
+  /// by code that can.
+  var streams: Bool { rows * inner >= 1 << 22 }
+
   var registerFloats: Int { tileRows * tileInner }
 
   static func aligned(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }

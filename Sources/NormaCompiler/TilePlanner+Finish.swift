@@ -8,6 +8,7 @@ extension TilePlanner {
     try planSmallValues()
     try emitPasses()
     try planResults()
+    limitUnits()
     plan.prologue = Frozen(sharedSteps[0])
     plan.sliceBegin = Frozen(sliceSteps[0])
     if plan.level != .whole {
@@ -15,12 +16,34 @@ extension TilePlanner {
     } else {
       plan.epilogue = Frozen(resultSteps)
     }
+    dropUnreadLoads()
     plan.savedOffsets = Frozen(savedOffsets.map(Int64.init))
     plan.sharedDoubles = memory.sharedDoubles
     plan.workerDoubles = memory.workerDoubles
     plan.sharedFloats = memory.sharedFloats
     plan.workerFloats = memory.workerFloats
     return plan
+  }
+
+  /// Fewer units where each has large sums of its own: clearing, filling and merging them would cost
+  /// more than they save. Two remain for threads.
+  private mutating func limitUnits() {
+    guard plan.unitDoubles > 0 else { return }
+    let affordable = plan.rows * plan.inner / (32 * plan.unitDoubles)
+    plan.unitCount = min(plan.unitCount, max(2, affordable))
+  }
+
+  /// Tiles read most parameters where they lie; in double they are wanted only by steps and results.
+  private mutating func dropUnreadLoads() {
+    let steps = (sliceSteps + sharedSteps + [resultSteps]).joined()
+    var read = Set(plan.stores.map(\.offset))
+    read.formUnion(plan.wholeStores.map { Int($0.place.offset) })
+    for place in steps.flatMap({ [$0.a, $0.b, $0.c] }) where place.worker == 0 {
+      read.insert(Int(place.offset))
+    }
+    plan.loads.removeAll { load in
+      !read.contains { (load.offset..<load.offset + load.count).contains($0) }
+    }
   }
 
   /// Small results: saved statistics, buffers, gradients of parameters.

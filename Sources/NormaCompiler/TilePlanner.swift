@@ -12,6 +12,8 @@ struct TilePlanner {
   static let tileFloats = 8192
   /// Pieces of work handed to threads: a constant, so that results do not depend on the thread count.
   static let unitLimit = 16
+  /// A unit of fewer floats than this is not worth a thread.
+  static let unitFloats = 16384
 
   let nodes: TileNodes
   let program: NormProgram
@@ -87,7 +89,7 @@ struct TilePlanner {
     plan.tileRows = min(plan.tileRows, plan.sliceRows)
     let pieces = level == .whole ? (plan.rows + plan.tileRows - 1) / plan.tileRows : 0
     plan.sliceCount = level == .whole ? 1 : (plan.rows + plan.sliceRows - 1) / plan.sliceRows
-    let worthwhile = max(1, plan.rows * plan.inner / TilePlanner.tileFloats)
+    let worthwhile = max(1, plan.rows * plan.inner / TilePlanner.unitFloats)
     plan.unitCount = min(TilePlanner.unitLimit, worthwhile, max(pieces, plan.sliceCount))
     self.plan = plan
     memory = SmallMemory(shared: extents, slice: slice, level: level, form: form)

@@ -3,9 +3,6 @@ import NormaCore
 
 /// One call of a plan: where its memory is, and what happens before, between and after passes.
 struct TileRun {
-  /// Tensors of this many floats and more are written past the cache: 16 MiB.
-  private static let streamedCount = 1 << 22
-
   let plan: FrozenPlan
   let call: KernelCall
   let tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>
@@ -31,7 +28,7 @@ struct TileRun {
     self.parameters = parameters
     self.native = native
     // Starting threads costs more than this much work.
-    let small = plan.rows * plan.inner < 16384
+    let small = plan.rows * plan.inner < 32768
     threads = small ? 1 : max(1, min(call.threads, plan.unitCount))
     sharedDoubles = workspace.assumingMemoryBound(to: Double.self)
     sharedFloats = (workspace + TilePlan.aligned(plan.sharedDoubles * 8))
@@ -172,8 +169,7 @@ struct TileRun {
       units: units.assumingMemoryBound(to: CChar.self),
       saved: call.saved?.assumingMemoryBound(to: Double.self),
       saved_offsets: plan.savedOffsets.pointer,
-      streams: plan.rows * plan.inner >= TileRun.streamedCount ? 1 : 0, rows: Int64(plan.rows),
-      slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
+      rows: Int64(plan.rows), slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
       tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
       unit_bytes: Int64(plan.unitBytes))
     ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))

@@ -12,7 +12,6 @@ typedef struct {
   char *workers, *units;
   double *saved;
   const int64_t *saved_offsets;
-  int64_t streams; /* whether results are too large to stay in cache */
   int64_t rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
 } ck_native_call;
 

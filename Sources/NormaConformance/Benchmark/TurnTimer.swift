@@ -28,7 +28,7 @@ struct TurnTimer {
 
   /// A timer for work on so many elements.
   init(elements: Int, seconds: Double) {
-    calls = max(1, min(64, (1 << 18) / max(elements, 1)))
+    calls = max(1, min(64, (1 << 21) / max(elements, 1)))
     self.seconds = seconds
   }
 

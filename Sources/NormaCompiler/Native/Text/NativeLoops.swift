@@ -4,10 +4,11 @@
 /// that finds a sum overflowed or vanished runs the pass again that way.
 struct NativeLoops {
   let program: NativeProgram
-  let inner: Int
+  let plan: TilePlan
   let pass: NativeProgram.Pass
 
   private let lanes = NativePrelude.lanes
+  private var inner: Int { plan.inner }
   private var whole: Int { inner / lanes * lanes }
   private var tail: Int { inner % lanes }
 
@@ -53,16 +54,21 @@ struct NativeLoops {
       lines.append("double *A\(k) = \(place(sum, row: "q"));")
       switch sum.family {
       case .moments:
+        // The mean of the first values is the shift: near enough to the mean that the variance loses
+        // nothing to cancellation.
         var first = body(inner < lanes ? inner : nil, "0", "f")
         let v = first.vector(sum.a)
-        lines.append("if (A\(k)[0] == 0) {")
-        let count = min(inner, lanes)
         let kept = inner < lanes ? "keep(\(v), \(inner))" : v
-        lines += first.statements
-        lines += [
-          "A\(k)[\(sum.plane)] = (float)(hs(lo(\(kept)) + hi(\(kept))) / \(count));", "}",
-        ]
-        lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
+        let shift = "hsf(\(kept)) * \(NativeBody.number(1 / Float(min(inner, lanes))))"
+        if sum.isAlone(in: plan) {
+          lines += first.statements
+          lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")
+          lines.append("const vf k\(k) = bc(z\(k));")
+        } else {
+          lines.append("if (A\(k)[0] == 0) {")
+          lines += first.statements + ["A\(k)[\(sum.plane)] = \(shift);", "}"]
+          lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
+        }
         lines.append("vd d\(k) = {}, e\(k) = {};")
       case .max, .min:
         lines.append("vf m\(k) = bc(\(sum.family == .max ? "-" : "")__builtin_inff());")
@@ -75,11 +81,15 @@ struct NativeLoops {
       lines += filled(plain, outputs) + ["}"]
     } else {
       if blocked > 0 {
+        // As many vectors as a partial sum of float may take.
+        let most = 8 * unroll * lanes
         lines.append("i64 i = 0;")
-        lines.append("if (!wide) while (i < \(blocked)) {")
-        lines.append(
-          "const i64 end = i + \(8 * unroll) * W < \(blocked) ? i + \(8 * unroll) * W : \(blocked);"
-        )
+        if blocked <= most {
+          lines += ["if (!wide) {", "const i64 end = \(blocked);"]
+        } else {
+          lines.append("if (!wide) while (i < \(blocked)) {")
+          lines.append("const i64 end = i + \(most) < \(blocked) ? i + \(most) : \(blocked);")
+        }
         for u in 0..<unroll {
           for (k, sum) in sums.enumerated() {
             lines.append(partials(k, sum, "_\(u)"))
@@ -121,13 +131,14 @@ struct NativeLoops {
       lines += filled(rest, outputs) + ["}"]
     }
     for (k, sum) in sums.enumerated() {
+      let add = sum.isAlone(in: plan) ? "=" : "+="
       switch sum.family {
       case .moments:
-        lines.append("A\(k)[0] += \(inner); A\(k)[\(2 * sum.plane)] += hs(d\(k));")
-        lines.append("A\(k)[\(3 * sum.plane)] += hs(e\(k));")
+        lines.append("A\(k)[0] \(add) \(inner); A\(k)[\(2 * sum.plane)] \(add) hs(d\(k));")
+        lines.append("A\(k)[\(3 * sum.plane)] \(add) hs(e\(k));")
       case .max, .min:
         lines.append("extremes(A\(k), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
-      default: lines.append("A\(k)[0] += hs(d\(k));")
+      default: lines.append("A\(k)[0] \(add) hs(d\(k));")
       }
     }
     return lines + ["}"]
@@ -181,6 +192,9 @@ struct NativeLoops {
     }
   }
 
+  /// Whether a row is short enough for the stack, where unwanted results go.
+  static func hasSpareRow(_ plan: TilePlan) -> Bool { plan.inner <= 16384 }
+
   /// The body's statements with its results written.
   private func filled(
     _ body: NativeBody, _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
@@ -188,12 +202,11 @@ struct NativeLoops {
     var body = body
     for output in outputs {
       let v = body.vector(output.source)
-      let at = "t\(output.tensor) + \(body.start) + \(body.column)"
       let t = output.tensor
-      let store =
-        body.tail.map { "stn(\(at), \(v), \($0))" }
-        ?? "{ if (w\(t)) stream(\(at), \(v)); else st(\(at), \(v)); }"
-      body.add("if (t\(t)) \(store);")
+      let at = "z\(t) + (\(body.start) & on\(t)) + \(body.column)"
+      let store = body.tail.map { "stn(\(at), \(v), \($0));" } ?? "st(\(at), \(v));"
+      let stream = plan.streams && body.tail == nil ? "if (w\(t)) stream(\(at), \(v)); else " : ""
+      body.add(NativeLoops.hasSpareRow(plan) ? stream + store : "if (t\(t)) { \(stream)\(store) }")
     }
     return body.statements
   }

@@ -67,6 +67,13 @@ enum NativePrelude {
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
+    IN float hsf(vf v) {
+      typedef float f4 __attribute__((vector_size(16)));
+      uf a = {v};
+      union { vh v; f4 h[2]; } b = {a.h[0] + a.h[1]};
+      f4 s = b.h[0] + b.h[1];
+      return (s[0] + s[1]) + (s[2] + s[3]);
+    }
     #if defined(__clang__)
     IN void stream(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
     #elif defined(__AVX512F__)
@@ -200,7 +207,7 @@ enum NativePrelude {
       char *workers, *units;
       double *saved;
       const i64 *saved_offsets;
-      i64 streams, rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
+      i64 rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
     } call;
 
     """

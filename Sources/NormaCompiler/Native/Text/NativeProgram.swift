@@ -53,6 +53,12 @@ struct NativeProgram {
     var isSquare: Bool { family == .dot && a == b }
     /// Whether tiles are reduced along the inner axis.
     var isByRow: Bool { address.inner == 0 }
+    /// Whether each row of a slice has a place of its own, which is then written rather than added to.
+    func isAlone(in plan: TilePlan) -> Bool {
+      isByRow && !across && family != .max && family != .min
+        && (address.row != 0 || plan.blockRows == 1)
+        && zip(plan.leadCounts, address.lead).allSatisfy { $0 == 1 || $1 != 0 }
+    }
     var planes: Int32 { family == .moments ? 4 : 1 }
     var start: String {
       switch family {

@@ -25,24 +25,30 @@ struct NativeText {
     guard let program = NativeProgram(plan) else { return nil }
     var lines: [String] = []
     for (number, pass) in program.passes.enumerated() {
-      let loops = NativeLoops(program: program, inner: plan.inner, pass: pass)
+      let loops = NativeLoops(program: program, plan: plan, pass: pass)
       lines.append(
         "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
           + " i64 from, i64 to, i64 start, int wide) {")
       lines += ["const float *SF = c->shared_floats;"]
       let written = Set(pass.outputs.map(\.tensor))
-      for tensor in program.tensors.sorted() {
-        let qualifier = written.contains(tensor) ? "restrict " : ""
-        lines.append("float *\(qualifier)t\(tensor) = c->tensors[\(tensor)];")
-      }
+      lines += program.tensors.sorted().map { "float *t\($0) = c->tensors[\($0)];" }
       lines += program.parameters.sorted().map { "const float *P\($0) = c->parameters[\($0)];" }
-      // Rows start where a store past the cache may write only in whole vectors.
-      let streams = plan.inner % NativePrelude.lanes == 0 ? "c->streams && !((i64)t%d & 63)" : "0"
-      lines += written.sorted().map {
-        "const int w\($0) = \(streams.replacing("%d", with: "\($0)"));"
+      for t in written.sorted() {
+        // A result that nobody wants is written to one row, again and again.
+        lines +=
+          NativeLoops.hasSpareRow(plan)
+          ? [
+            "float spare\(t)[\(plan.inner)]; const i64 on\(t) = t\(t) ? -1 : 0;",
+            "float *restrict z\(t) = t\(t) ? t\(t) : spare\(t);",
+          ] : ["const i64 on\(t) = -1; float *restrict z\(t) = t\(t);"]
+        if plan.streams {
+          // Rows start where a store past the cache may write only in whole vectors.
+          let aligned = plan.inner % NativePrelude.lanes == 0 ? "!((i64)z\(t) & 63)" : "0"
+          lines.append("const int w\(t) = \(aligned);")
+        }
       }
       lines += blocks(plan, loops.text())
-      if !written.isEmpty {
+      if plan.streams, !written.isEmpty {
         let streaming = written.sorted().map { "w\($0)" }.joined(separator: " | ")
         lines.append("if (\(streaming)) __atomic_thread_fence(__ATOMIC_SEQ_CST);")
       }
@@ -103,11 +109,16 @@ struct NativeText {
       "const i64 start = slice * \(plan.sliceRows);",
       "const i64 rows = c->rows - start < \(plan.sliceRows) ? c->rows - start : \(plan.sliceRows);",
     ]
+    let alone = Set(
+      program.passes.flatMap(\.accumulations).filter { $0.isAlone(in: plan) }.map { Int($0.offset) }
+    )
     for fill in plan.workerFills {
       let value =
         fill.value.isInfinite
         ? (fill.value < 0 ? "-__builtin_inf()" : "__builtin_inf()") : "\(fill.value)"
-      lines.append("fill(D + \(fill.offset), \(value), \(fill.count));")
+      // What every row writes need not be cleared, but for rows that the last slice lacks.
+      let when = alone.contains(fill.offset) ? "if (rows < \(plan.sliceRows)) " : ""
+      lines.append(when + "fill(D + \(fill.offset), \(value), \(fill.count));")
     }
     lines += moves(plan, plan.sliceLoads, load: true)
     lines += NativeSteps.text(plan.sliceBegin)
