@@ -194,6 +194,10 @@ void ck_merge_moments(double *z, const double *units, int64_t pitch, int64_t cou
   }
 }
 
+void ck_load_doubles(double *z, const float *a, int64_t n) {
+  for (int64_t i = 0; i < n; i++) z[i] = a[i];
+}
+
 void ck_store_floats(float *z, const double *a, int64_t n, int accumulate, int saturate) {
   if (accumulate) {
     for (int64_t i = 0; i < n; i++) z[i] = (float)(a[i] + (double)z[i]);

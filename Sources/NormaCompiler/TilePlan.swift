@@ -84,7 +84,6 @@ struct TilePlan: Sendable {
 
   /// Where each saved statistic starts in the saved memory, in doubles.
   var savedOffsets = Frozen<Int64>([])
-  func savedOffset(_ number: Int) -> Int { Int(savedOffsets.pointer[number]) }
   var loads: [Load] = []
   var prologue = Frozen<ck_step>([])
   var sliceLoads: [SavedMove] = []

@@ -3,108 +3,96 @@ import NormaCore
 
 /// One call of a plan: where its memory is, and what happens before, between and after passes.
 struct TileRun {
-  let plan: FrozenPlan
+  let plan: HotPlan
   let call: KernelCall
   let tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>
   let parameters: UnsafePointer<UnsafePointer<Float>?>?
   /// Compiled code of the units, one function a parallel part; nil where tiles are interpreted.
   let native: [ck_native_unit]?
+  let saved: UnsafeMutablePointer<Double>?
   let sharedDoubles: UnsafeMutablePointer<Double>
   let sharedFloats: UnsafeMutablePointer<Float>
   let workers: UnsafeMutableRawPointer
   let units: UnsafeMutableRawPointer
   let threads: Int
 
+  /// A call of a plan that outlives it.
   init(
-    plan frozen: FrozenPlan, call: KernelCall,
+    plan: HotPlan, call: KernelCall,
     tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>,
     parameters: UnsafePointer<UnsafePointer<Float>?>?, native: [ck_native_unit]?,
     workspace: UnsafeMutableRawPointer
   ) {
-    let plan = frozen.plan
-    self.plan = frozen
+    self.plan = plan
     self.call = call
     self.tensors = tensors
     self.parameters = parameters
     self.native = native
+    saved = call.saved?.assumingMemoryBound(to: Double.self)
+    let limit = max(1, min(call.threads, plan.unitCount))
     // Starting threads costs more than this much work.
-    let small = plan.rows * plan.inner < 32768
-    threads = small ? 1 : max(1, min(call.threads, plan.unitCount))
+    threads = plan.rows * plan.inner < 32768 ? 1 : limit
     sharedDoubles = workspace.assumingMemoryBound(to: Double.self)
-    sharedFloats = (workspace + TilePlan.aligned(plan.sharedDoubles * 8))
-      .assumingMemoryBound(to: Float.self)
+    sharedFloats = (workspace + plan.sharedDoublesBytes).assumingMemoryBound(to: Float.self)
     workers = workspace + plan.sharedBytes
-    units = workers + plan.workerBytes * max(1, min(call.threads, plan.unitCount))
+    units = workers + plan.workerBytes * limit
   }
 
   /// Runs the plan.
   func run() {
-    let plan = plan.plan
     loadShared()
     runShared(plan.prologue)
-    if plan.level == .whole {
-      for pass in plan.passes.indices {
+    if plan.whole {
+      for (number, pass) in plan.passes.enumerated() {
         fillUnits()
-        parallel(pass: pass)
-        merge(plan.passes[pass].merges)
-        runShared(plan.passes[pass].sharedSteps)
+        parallel(pass: number)
+        merge(pass.merges)
+        runShared(pass.sharedSteps)
       }
     } else {
       fillUnits()
       parallel(pass: -1)
-      merge(plan.epilogueMerges)
+      merge(plan.merges)
     }
     runShared(plan.epilogue)
     storeResults()
   }
 
   private func loadShared() {
-    let plan = plan.plan
     for load in plan.loads {
       let z = sharedDoubles + load.offset
-      switch load.source {
-      case .constant(let value): z[0] = value
-      case .hyper(let i): z[0] = call.hyper[i]
-      case .table(let values): for (i, value) in values.enumerated() { z[i] = value }
-      case .parameter(let i): for k in 0..<load.count { z[k] = Double(call.parameters[i][k]) }
-      case .buffer(let i): for k in 0..<load.count { z[k] = Double(call.buffers[i][k]) }
-      case .saved(let number):
-        if let saved = call.saved?.assumingMemoryBound(to: Double.self) {
-          z.update(from: saved + plan.savedOffset(number), count: load.count)
+      switch load.kind {
+      case .constant: z.update(from: plan.constants + load.index, count: load.count)
+      case .hyper: z[0] = call.hyper[load.index]
+      case .parameter: ck_load_doubles(z, call.parameters[load.index], Int64(load.count))
+      case .buffer: ck_load_doubles(z, call.buffers[load.index], Int64(load.count))
+      case .saved:
+        if let saved {
+          z.update(from: saved + Int(plan.savedOffsets[load.index]), count: load.count)
         }
       }
     }
   }
 
-  private func smallMemory(_ worker: Int) -> ck_small_memory {
-    let plan = plan.plan
-    let base = workers + worker * plan.workerBytes
-    return ck_small_memory(
-      doubles: (sharedDoubles, base.assumingMemoryBound(to: Double.self)),
-      floats: (
-        sharedFloats,
-        (base + TilePlan.aligned(plan.workerDoubles * 8)).assumingMemoryBound(to: Float.self)
-      ))
-  }
-
-  private func runShared(_ steps: Frozen<ck_step>) {
-    var memory = smallMemory(0)
-    ck_run_small(steps.pointer, Int64(steps.count), &memory, 0)
+  private func runShared(_ steps: UnsafeMutableBufferPointer<ck_step>) {
+    guard !steps.isEmpty else { return }
+    let worker = workers.assumingMemoryBound(to: Double.self)
+    let floats = (workers + plan.floatsOffset).assumingMemoryBound(to: Float.self)
+    var memory = ck_small_memory(
+      doubles: (sharedDoubles, worker), floats: (sharedFloats, floats))
+    ck_run_small(steps.baseAddress, Int64(steps.count), &memory, 0)
   }
 
   private func fillUnits() {
-    let plan = plan.plan
-    guard plan.unitDoubles > 0 else { return }
-    for unit in 0..<plan.unitCount {
-      let base = (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self)
-      for fill in plan.unitFills {
+    for fill in plan.unitFills {
+      for unit in 0..<plan.unitCount {
+        let base = (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self)
         (base + fill.offset).update(repeating: fill.value, count: fill.count)
       }
     }
   }
 
-  private func merge(_ merges: [TilePlan.Merge]) {
-    let plan = plan.plan
+  private func merge(_ merges: UnsafeMutableBufferPointer<TilePlan.Merge>) {
     let pitch = Int64(plan.unitBytes / 8)
     let base = units.assumingMemoryBound(to: Double.self)
     for merge in merges {
@@ -122,10 +110,9 @@ struct TileRun {
   }
 
   private func storeResults() {
-    let plan = plan.plan
-    for move in plan.wholeStores {
-      if let saved = call.saved?.assumingMemoryBound(to: Double.self) {
-        (saved + plan.savedOffset(move.number)).update(
+    if let saved {
+      for move in plan.wholeStores {
+        (saved + Int(plan.savedOffsets[move.number])).update(
           from: sharedDoubles + Int(move.place.offset), count: move.count)
       }
     }
@@ -147,12 +134,11 @@ struct TileRun {
       return
     }
     var work = TileWork(
-      plan: plan.hot, pass: pass, tensors: tensors.baseAddress, parameters: parameters,
-      saved: call.saved?.assumingMemoryBound(to: Double.self), sharedDoubles: sharedDoubles,
-      sharedFloats: sharedFloats, workers: workers, units: units)
+      plan: plan, pass: pass, tensors: tensors.baseAddress, parameters: parameters, saved: saved,
+      sharedDoubles: sharedDoubles, sharedFloats: sharedFloats, workers: workers, units: units)
     withUnsafeMutablePointer(to: &work) { work in
       ck_parallel_for(
-        Int64(plan.plan.unitCount), Int32(threads),
+        Int64(plan.unitCount), Int32(threads),
         { context, unit, worker in
           context?.assumingMemoryBound(to: TileWork.self).pointee.run(
             unit: Int(unit), worker: Int(worker))
@@ -161,15 +147,13 @@ struct TileRun {
   }
 
   private func runNative(_ unit: ck_native_unit) {
-    let plan = plan.plan
     var native = ck_native_call(
       tensors: UnsafePointer(tensors.baseAddress), parameters: parameters,
       shared_doubles: sharedDoubles, shared_floats: sharedFloats,
       workers: workers.assumingMemoryBound(to: CChar.self),
-      units: units.assumingMemoryBound(to: CChar.self),
-      saved: call.saved?.assumingMemoryBound(to: Double.self),
-      saved_offsets: plan.savedOffsets.pointer,
-      rows: Int64(plan.rows), slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
+      units: units.assumingMemoryBound(to: CChar.self), saved: saved,
+      saved_offsets: UnsafePointer(plan.savedOffsets), rows: Int64(plan.rows),
+      slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
       tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
       unit_bytes: Int64(plan.unitBytes))
     ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))

@@ -1,76 +1,5 @@
 import CKernels
 
-/// What a plan's inner loops read: numbers and pointers only, so that no reference is counted there.
-struct HotPlan {
-  struct Pass {
-    let tiles: ck_program
-    let steps: UnsafePointer<ck_step>
-    let stepCount: Int64
-  }
-
-  let whole: Bool
-  let rows: Int
-  let inner: Int
-  let sliceRows: Int
-  let sliceCount: Int
-  let unitCount: Int
-  let tileRows: Int
-  let tileInner: Int
-  let blockRows: Int
-  let leadB: Int
-  let leadC: Int
-  /// Whether saved values come a row at a time rather than a slice at a time.
-  let savedByRow: Bool
-  let workerBytes: Int
-  let unitBytes: Int
-  let floatsOffset: Int
-  let registersOffset: Int
-  let passes: UnsafeMutableBufferPointer<Pass>
-  let begin: UnsafePointer<ck_step>
-  let beginCount: Int64
-  let savedOffsets: UnsafePointer<Int64>
-  let fills: UnsafeMutableBufferPointer<TilePlan.Fill>
-  let loads: UnsafeMutableBufferPointer<TilePlan.SavedMove>
-  let stores: UnsafeMutableBufferPointer<TilePlan.SavedMove>
-}
-
-/// A plan with its inner loops' data laid out for them; immutable.
-final class FrozenPlan: @unchecked Sendable {
-  // SAFETY: `hot` points into the plan's own frozen memory, which lives as long as this object.
-  let plan: TilePlan
-  let hot: HotPlan
-  private let passes: Frozen<HotPlan.Pass>
-  private let fills: Frozen<TilePlan.Fill>
-  private let loads: Frozen<TilePlan.SavedMove>
-  private let stores: Frozen<TilePlan.SavedMove>
-
-  init(_ plan: TilePlan) {
-    self.plan = plan
-    passes = Frozen(
-      plan.passes.map { pass in
-        HotPlan.Pass(
-          tiles: ck_program(
-            instructions: pass.tiles.pointer, count: Int32(pass.tiles.count),
-            register_floats: Int32(plan.registerFloats)),
-          steps: UnsafePointer(pass.sliceSteps.pointer), stepCount: Int64(pass.sliceSteps.count))
-      })
-    fills = Frozen(plan.workerFills)
-    loads = Frozen(plan.sliceLoads)
-    stores = Frozen(plan.sliceStores)
-    let floats = TilePlan.aligned(plan.workerDoubles * 8)
-    hot = HotPlan(
-      whole: plan.level == .whole, rows: plan.rows, inner: plan.inner, sliceRows: plan.sliceRows,
-      sliceCount: plan.sliceCount, unitCount: plan.unitCount, tileRows: plan.tileRows,
-      tileInner: plan.tileInner, blockRows: plan.blockRows, leadB: plan.leadCounts[1],
-      leadC: plan.leadCounts[2], savedByRow: plan.level == .rows, workerBytes: plan.workerBytes,
-      unitBytes: plan.unitBytes, floatsOffset: floats,
-      registersOffset: floats + TilePlan.aligned(plan.workerFloats * 4), passes: passes.buffer,
-      begin: UnsafePointer(plan.sliceBegin.pointer), beginCount: Int64(plan.sliceBegin.count),
-      savedOffsets: UnsafePointer(plan.savedOffsets.pointer), fills: fills.buffer,
-      loads: loads.buffer, stores: stores.buffer)
-  }
-}
-
 /// The parallel part of a call: units of slices, or of rows in one pass over the whole.
 struct TileWork {
   let plan: HotPlan
@@ -115,24 +44,24 @@ struct TileWork {
   ) {
     let start = slice * plan.sliceRows
     let rows = min(plan.sliceRows, plan.rows - start)
-    for fill in plan.fills {
+    for fill in plan.sliceFills {
       (doubles + fill.offset).update(repeating: fill.value, count: fill.count)
     }
     let (index, times) = plan.savedByRow ? (start, rows) : (slice, 1)
     if let saved {
-      for move in plan.loads {
+      for move in plan.sliceLoads {
         (doubles + Int(move.place.offset)).update(
           from: saved + Int(plan.savedOffsets[move.number]) + index * move.count,
           count: move.count * times)
       }
     }
-    ck_run_small(plan.begin, plan.beginCount, &small, Int64(rows))
+    ck_run_small(plan.sliceBegin.baseAddress, Int64(plan.sliceBegin.count), &small, Int64(rows))
     for pass in plan.passes {
       runTiles(pass.tiles, &memory, from: start, to: start + rows, sliceStart: start)
-      ck_run_small(pass.steps, pass.stepCount, &small, Int64(rows))
+      ck_run_small(pass.steps.baseAddress, Int64(pass.steps.count), &small, Int64(rows))
     }
     if let saved {
-      for move in plan.stores {
+      for move in plan.sliceStores {
         (saved + Int(plan.savedOffsets[move.number]) + index * move.count).update(
           from: doubles + Int(move.place.offset), count: move.count * times)
       }

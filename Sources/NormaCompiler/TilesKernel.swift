@@ -180,7 +180,7 @@ public final class TilesKernel: NormKernel {
         let parameters = UnsafeRawPointer(parameters.baseAddress)?
           .assumingMemoryBound(to: UnsafePointer<Float>?.self)
         TileRun(
-          plan: plan, call: call, tensors: slot, parameters: parameters,
+          plan: plan.hot, call: call, tensors: slot, parameters: parameters,
           native: backward ? code?.backward : code?.forward, workspace: free
         ).run()
       }

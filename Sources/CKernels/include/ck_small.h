@@ -40,6 +40,9 @@ void ck_merge_extremes(double *z, const double *units, int64_t pitch, int64_t co
 /* The same for moments: planes of n elements; z receives one merged set of the same form. */
 void ck_merge_moments(double *z, const double *units, int64_t pitch, int64_t count, int64_t n);
 
+/* z[i] = a[i]. */
+void ck_load_doubles(double *z, const float *a, int64_t n);
+
 /* z[i] = (accumulate ? z[i] : 0) + a[i], held to float's finite range when `saturate`. */
 void ck_store_floats(float *z, const double *a, int64_t n, int accumulate, int saturate);
 

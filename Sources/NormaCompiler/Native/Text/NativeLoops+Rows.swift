@@ -1,0 +1,181 @@
+extension NativeLoops {
+  /// Row by row: sums of each row, or what is written with them.
+  func rowLoop(
+    _ sums: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
+  ) -> [String] {
+    var names: [NativeProgram.Source: String] = [:]
+    var lines = [
+      "for (i64 r = 0; r < n; r++) {", "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
+    ]
+    func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
+      NativeBody(
+        program, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
+    }
+    // What is one number a row is made once.
+    let sources = sums.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
+    for (k, leaf) in NativeBody.leaves(of: sources, in: program).enumerated() {
+      switch leaf {
+      case .small(let small) where small.address.inner == 0:
+        lines.append("const vf s\(k) = bc(*(\(NativeBody.place(small, row: "q"))));")
+      case .constant(let value):
+        lines.append("const vf s\(k) = bc(\(NativeBody.number(value)));")
+      default: continue
+      }
+      names[leaf] = "s\(k)"
+    }
+    for (k, sum) in sums.enumerated() {
+      lines.append("double *A\(k) = \(place(sum, row: "q"));")
+      switch sum.family {
+      case .moments:
+        // The mean of the first values is the shift: near enough to the mean that the variance loses
+        // nothing to cancellation.
+        var first = body(inner < lanes ? inner : nil, "0", "f")
+        let v = first.vector(sum.a)
+        let kept = inner < lanes ? "keep(\(v), \(inner))" : v
+        let shift = "hsf(\(kept)) * \(NativeBody.number(1 / Float(min(inner, lanes))))"
+        if sum.isAlone(in: plan) {
+          lines += first.statements
+          lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")
+          lines.append("const vf k\(k) = bc(z\(k));")
+        } else {
+          lines.append("if (A\(k)[0] == 0) {")
+          lines += first.statements + ["A\(k)[\(sum.plane)] = \(shift);", "}"]
+          lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
+        }
+        lines.append("vd d\(k) = {}, e\(k) = {};")
+      case .max, .min:
+        lines.append("vf m\(k) = bc(\(sum.family == .max ? "-" : "")__builtin_inff());")
+      default: lines.append("vd d\(k) = {};")
+      }
+    }
+    func everyVector(_ add: (inout NativeBody, Int?) -> Void) -> [String] {
+      var lines = ["for (i64 i = 0; i < \(whole); i += W) {"]
+      var plain = body(nil, "i", "")
+      add(&plain, nil)
+      lines += filled(plain, outputs) + ["}"]
+      guard tail > 0 else { return lines }
+      var rest = body(tail, "\(whole)", "")
+      add(&rest, tail)
+      return lines + ["{"] + filled(rest, outputs) + ["}"]
+    }
+    if sums.isEmpty {
+      lines += everyVector { _, _ in }
+    } else {
+      lines += ["if (!wide) {"] + partialSums(sums, outputs, body) + ["} else {"]
+      lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
+    }
+    for (k, sum) in sums.enumerated() {
+      let add = sum.isAlone(in: plan) ? "=" : "+="
+      switch sum.family {
+      case .moments:
+        lines.append("A\(k)[0] \(add) \(inner); A\(k)[\(2 * sum.plane)] \(add) hs(d\(k));")
+        lines.append("A\(k)[\(3 * sum.plane)] \(add) hs(e\(k));")
+      case .max, .min:
+        lines.append("extremes(A\(k), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
+      default: lines.append("A\(k)[0] \(add) hs(d\(k));")
+      }
+    }
+    return lines + ["}"]
+  }
+
+  /// Sums of a row in several partial sums of float, of 8 terms and what is left at the end.
+  private func partialSums(
+    _ sums: [NativeProgram.Accumulation],
+    _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
+    _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody
+  ) -> [String] {
+    let vectors = inner / lanes
+    let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
+    let blocked = vectors / unroll * unroll * lanes
+    let most = 8 * unroll * lanes
+    func begin(_ count: Int) -> [String] {
+      (0..<count).flatMap { u in
+        sums.enumerated().map { k, sum in partials(k, sum, "_\(u)") }
+      }
+    }
+    func vector(_ column: String, _ partial: Int, _ tail: Int? = nil) -> [String] {
+      var body = body(tail, column, "_\(partial)")
+      accumulate(&body, sums, "_\(partial)", tail: tail)
+      return filled(body, outputs)
+    }
+    func join(_ count: Int) -> [String] {
+      sums.enumerated().map { k, sum in
+        func joined(_ name: String) -> String {
+          (0..<count).map { "\(name)\(k)_\($0)" }.joined(separator: " + ")
+        }
+        switch sum.family {
+        case .moments:
+          return "vf x\(k) = \(joined("p")), y\(k) = \(joined("z"));"
+            + " d\(k) += lo(x\(k)) + hi(x\(k)); e\(k) += lo(y\(k)) + hi(y\(k));"
+        case .max, .min: return ""
+        default: return "vf x\(k) = \(joined("p")); d\(k) += lo(x\(k)) + hi(x\(k));"
+        }
+      }
+    }
+    let block =
+      ["for (; i < end; i += \(unroll) * W) {"]
+      + (0..<unroll).flatMap { vector($0 == 0 ? "i" : "(i + \($0) * W)", $0) } + ["}"]
+    let left = (whole - blocked) / lanes
+    var rest = (0..<left).flatMap { ["{"] + vector("\(blocked + $0 * lanes)", $0) + ["}"] }
+    if tail > 0 { rest += ["{"] + vector("\(whole)", left % unroll, tail) + ["}"] }
+    if blocked <= most {
+      return begin(unroll) + ["i64 i = 0; const i64 end = \(blocked);"] + block + rest
+        + join(unroll)
+    }
+    let lines =
+      [
+        "for (i64 i = 0; i < \(blocked);) {",
+        "const i64 end = i + \(most) < \(blocked) ? i + \(most) : \(blocked);",
+      ] + begin(unroll) + block + join(unroll) + ["}"]
+    return rest.isEmpty ? lines : lines + begin(unroll) + rest + join(unroll)
+  }
+
+  /// Adds the body's values to partial sums of float.
+  private func accumulate(
+    _ body: inout NativeBody, _ sums: [NativeProgram.Accumulation], _ suffix: String, tail: Int?
+  ) {
+    for (k, sum) in sums.enumerated() {
+      let a = body.vector(sum.a)
+      func kept(_ v: String) -> String { tail.map { "keep(\(v), \($0))" } ?? v }
+      let id = "\(k)\(suffix)"
+      switch sum.family {
+      case .sum: body.add("p\(id) += \(kept(a));")
+      case .dot:
+        let b = body.vector(sum.b)
+        body.add("p\(id) += \(kept(a)) * \(kept(b));")
+      case .moments:
+        body.add("vf g\(id) = \(kept("\(a) - k\(k)")); p\(id) += g\(id);")
+        body.add("z\(id) += g\(id) * g\(id);")
+      case .max, .min: body.add(extreme(k, sum, a, tail))
+      }
+    }
+  }
+
+  /// The larger or smaller of what was seen and a vector, of which `tail` floats count.
+  private func extreme(
+    _ k: Int, _ sum: NativeProgram.Accumulation, _ a: String, _ tail: Int?
+  ) -> String {
+    let held = tail.map { "nk_if(lanes() < bi(\($0)), \(a), m\(k))" } ?? a
+    return "m\(k) = extreme(m\(k), \(held), \(sum.family == .max ? 1 : 0));"
+  }
+
+  /// Adds the body's values to sums of double, along a row.
+  private func accumulateWide(
+    _ body: inout NativeBody, _ sums: [NativeProgram.Accumulation], tail: Int?
+  ) {
+    for (k, sum) in sums.enumerated() {
+      let a = body.vector(sum.a)
+      func kept(_ v: String) -> String { tail.map { "keep(\(v), \($0))" } ?? v }
+      switch sum.family {
+      case .sum: body.add("{ vf x = \(kept(a)); d\(k) += lo(x) + hi(x); }")
+      case .dot:
+        let b = body.vector(sum.b)
+        body.add("{ vf x = \(kept(a)), y = \(kept(b)); d\(k) += lo(x) * lo(y) + hi(x) * hi(y); }")
+      case .moments:
+        body.add("{ vf x = \(kept("\(a) - k\(k)")); vd l = lo(x), h = hi(x);")
+        body.add("d\(k) += l + h; e\(k) += l * l + h * h; }")
+      case .max, .min: body.add(extreme(k, sum, a, tail))
+      }
+    }
+  }
+}
