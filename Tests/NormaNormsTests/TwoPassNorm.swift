@@ -11,7 +11,7 @@ struct TwoPassNorm {
   let beta: [Float]
 
   /// The channel of each element and the set of elements its statistics are taken over, in C order.
-  private func places() -> (channel: [Int], set: [Int]) {
+  func places() -> (channel: [Int], set: [Int]) {
     var channels: [Int] = []
     var sets: [Int] = []
     for element in 0..<layout.count {
