@@ -40,25 +40,52 @@ struct TileRun {
     units = workers + plan.workerBytes * max(1, min(call.threads, plan.unitCount))
   }
 
-  /// Runs the plan.
+  /// Runs the plan; with tiles after all where machine code met numbers that floats do not hold.
   func run() {
+    if let native {
+      compute(native)
+      if !leftRange {
+        storeResults()
+        return
+      }
+    }
+    compute(nil)
+    storeResults()
+  }
+
+  /// Whether a small value was outside the range in which machine code is right.
+  private var leftRange: Bool {
     let plan = plan.plan
+    if plan.outsideShared >= 0, sharedDoubles[plan.outsideShared] != 0 { return true }
+    return plan.outsideWorker >= 0
+      && (0..<threads).contains { workerDoubles($0)[plan.outsideWorker] != 0 }
+  }
+
+  private func workerDoubles(_ worker: Int) -> UnsafeMutablePointer<Double> {
+    (workers + worker * plan.plan.workerBytes).assumingMemoryBound(to: Double.self)
+  }
+
+  /// Everything but the results that outlive the call.
+  private func compute(_ native: [ck_native_unit]?) {
+    let plan = plan.plan
+    if plan.outsideWorker >= 0 {
+      for worker in 0..<threads { workerDoubles(worker)[plan.outsideWorker] = 0 }
+    }
     loadShared()
     runShared(plan.prologue)
     if plan.level == .whole {
       for pass in plan.passes.indices {
         fillUnits()
-        parallel(pass: pass)
+        parallel(pass: pass, native)
         merge(plan.passes[pass].merges)
         runShared(plan.passes[pass].sharedSteps)
       }
     } else {
       fillUnits()
-      parallel(pass: -1)
+      parallel(pass: 0, native)
       merge(plan.epilogueMerges)
     }
     runShared(plan.epilogue)
-    storeResults()
   }
 
   private func loadShared() {
@@ -83,7 +110,7 @@ struct TileRun {
     let plan = plan.plan
     let base = workers + worker * plan.workerBytes
     return ck_small_memory(
-      doubles: (sharedDoubles, base.assumingMemoryBound(to: Double.self)),
+      doubles: (sharedDoubles, workerDoubles(worker)),
       floats: (
         sharedFloats,
         (base + TilePlan.aligned(plan.workerDoubles * 8)).assumingMemoryBound(to: Float.self)
@@ -144,9 +171,9 @@ struct TileRun {
     }
   }
 
-  private func parallel(pass: Int) {
+  private func parallel(pass: Int, _ native: [ck_native_unit]?) {
     if let native {
-      runNative(native[max(pass, 0)])
+      runNative(native[pass])
       return
     }
     var work = TileWork(

@@ -6,6 +6,8 @@ struct HotPlan {
     let tiles: ck_program
     let steps: UnsafePointer<ck_step>
     let stepCount: Int64
+    let shared: UnsafePointer<ck_step>
+    let sharedCount: Int64
   }
 
   let whole: Bool
@@ -26,6 +28,13 @@ struct HotPlan {
   let floatsOffset: Int
   let registersOffset: Int
   let passes: UnsafeMutableBufferPointer<Pass>
+  let sharedFloats: Int
+  let workerFloats: Int
+  let registerFloats: Int
+  let outsideShared: Int
+  let outsideWorker: Int
+  let prologue: UnsafePointer<ck_step>
+  let prologueCount: Int64
   let begin: UnsafePointer<ck_step>
   let beginCount: Int64
   let savedOffsets: UnsafePointer<Int64>
@@ -52,7 +61,9 @@ final class FrozenPlan: @unchecked Sendable {
           tiles: ck_program(
             instructions: pass.tiles.pointer, count: Int32(pass.tiles.count),
             register_floats: Int32(plan.registerFloats)),
-          steps: UnsafePointer(pass.sliceSteps.pointer), stepCount: Int64(pass.sliceSteps.count))
+          steps: UnsafePointer(pass.sliceSteps.pointer), stepCount: Int64(pass.sliceSteps.count),
+          shared: UnsafePointer(pass.sharedSteps.pointer),
+          sharedCount: Int64(pass.sharedSteps.count))
       })
     fills = Frozen(plan.workerFills)
     loads = Frozen(plan.sliceLoads)
@@ -65,7 +76,10 @@ final class FrozenPlan: @unchecked Sendable {
       leadC: plan.leadCounts[2], savedByRow: plan.level == .rows, workerBytes: plan.workerBytes,
       unitBytes: plan.unitBytes, floatsOffset: floats,
       registersOffset: floats + TilePlan.aligned(plan.workerFloats * 4), passes: passes.buffer,
-      begin: UnsafePointer(plan.sliceBegin.pointer), beginCount: Int64(plan.sliceBegin.count),
+      sharedFloats: plan.sharedFloats, workerFloats: plan.workerFloats,
+      registerFloats: plan.registers * plan.registerFloats, outsideShared: plan.outsideShared,
+      outsideWorker: plan.outsideWorker, prologue: UnsafePointer(plan.prologue.pointer),
+      prologueCount: Int64(plan.prologue.count), begin: UnsafePointer(plan.sliceBegin.pointer), beginCount: Int64(plan.sliceBegin.count),
       savedOffsets: UnsafePointer(plan.savedOffsets.pointer), fills: fills.buffer,
       loads: loads.buffer, stores: stores.buffer)
   }
@@ -101,12 +115,32 @@ struct TileWork {
       let tiles = (plan.rows + plan.tileRows - 1) / plan.tileRows
       let first = unit * tiles / plan.unitCount * plan.tileRows
       let last = min(plan.rows, (unit + 1) * tiles / plan.unitCount * plan.tileRows)
-      runTiles(plan.passes[pass].tiles, &memory, from: first, to: last, sliceStart: 0)
+      var wide: WideTiles?
+      defer { wide?.free() }
+      runPass(pass, from: first, to: last, sliceStart: 0, doubles, &memory, &small, &wide)
       return
     }
     let first = unit * plan.sliceCount / plan.unitCount
     let last = (unit + 1) * plan.sliceCount / plan.unitCount
     for slice in first..<last { runSlice(slice, doubles, &memory, &small) }
+  }
+
+  /// One pass over a slice: in float, or in double where a small value that it reads needs that.
+  private func runPass(
+    _ pass: Int, from: Int, to: Int, sliceStart: Int, _ doubles: UnsafeMutablePointer<Double>,
+    _ memory: inout ck_memory, _ small: inout ck_small_memory, _ wide: inout WideTiles?
+  ) {
+    let outside =
+      plan.outsideShared >= 0 && sharedDoubles[plan.outsideShared] != 0
+      || plan.outsideWorker >= 0 && doubles[plan.outsideWorker] != 0
+    if outside {
+      let tiles = wide ?? WideTiles(plan, registers: memory.registers)
+      tiles.widen(plan, before: pass, &small, rows: to - from)
+      wide = tiles
+    }
+    runTiles(
+      plan.passes[pass].tiles, &memory, outside ? wide : nil, from: from, to: to,
+      sliceStart: sliceStart)
   }
 
   private func runSlice(
@@ -126,9 +160,13 @@ struct TileWork {
           count: move.count * times)
       }
     }
+    if plan.outsideWorker >= 0 { doubles[plan.outsideWorker] = 0 }
+    var wide: WideTiles?
+    defer { wide?.free() }
     ck_run_small(plan.begin, plan.beginCount, &small, Int64(rows))
-    for pass in plan.passes {
-      runTiles(pass.tiles, &memory, from: start, to: start + rows, sliceStart: start)
+    for (number, pass) in plan.passes.enumerated() {
+      runPass(
+        number, from: start, to: start + rows, sliceStart: start, doubles, &memory, &small, &wide)
       ck_run_small(pass.steps, pass.stepCount, &small, Int64(rows))
     }
     if let saved {
@@ -140,10 +178,12 @@ struct TileWork {
   }
 
   private func runTiles(
-    _ program: ck_program, _ memory: inout ck_memory, from: Int, to: Int, sliceStart: Int
+    _ program: ck_program, _ memory: inout ck_memory, _ wide: WideTiles?, from: Int, to: Int,
+    sliceStart: Int
   ) {
     guard program.count > 0 else { return }
     var program = program
+    var wideMemory = wide?.memory ?? ck_wide_memory()
     var row = from
     while row < to {
       let local = row - sliceStart
@@ -163,7 +203,11 @@ struct TileWork {
         tile.offset = Int64(row * plan.inner + column)
         tile.column = Int64(column)
         tile.inner = Int64(min(plan.tileInner, plan.inner - column))
-        ck_run_tile(&program, &memory, &tile)
+        if wide == nil {
+          ck_run_tile(&program, &memory, &tile)
+        } else {
+          ck_run_tile_wide(&program, &memory, &wideMemory, &tile)
+        }
         column += plan.tileInner
       }
       row += rows

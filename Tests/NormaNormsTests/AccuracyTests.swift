@@ -105,17 +105,21 @@ struct AccuracyTests {
       gamma: gamma, beta: norm == "rms" ? [] : beta)
     let expected = exact.results(harness.x, dy, running: running)
     let outlier = input.outlier(layout.count)
-    func perElement(_ found: [Float], _ expected: [Float]) -> Double {
+    func perElement(_ found: [Float], _ expected: [Float], _ terms: [Float]) -> Double {
       guard let outlier else { return 0 }
-      return errorBeside(outlier, found, expected, sets: exact.places().set)
+      return errorBeside(outlier, found, expected, terms, sets: exact.places().set)
     }
     var results = [
-      ("y", max(scaledError(harness.y, expected.y), perElement(harness.y, expected.y))),
+      (
+        "y",
+        max(
+          scaledError(harness.y, expected.y), perElement(harness.y, expected.y, expected.y))
+      ),
       (
         "dx",
         max(
           scaledError(harness.inputGradient, expected.x),
-          perElement(harness.inputGradient, expected.x))
+          perElement(harness.inputGradient, expected.x, expected.direct))
       ),
       ("dgamma", scaledError(harness.parameterGradients["gamma"] ?? [], expected.gamma)),
     ]
@@ -148,15 +152,18 @@ struct AccuracyTests {
     return scale > 0 ? error / scale : error == 0 ? 0 : .infinity
   }
 
-  /// The largest error of an element other than the outlier, relative to its own size or to the largest
-  /// of the others that share its statistics: a gradient is a difference that may come near zero.
+  /// The largest error of an element other than the outlier, relative to the largest of the others that
+  /// share its statistics, not to the outlier or to other rows.
+  ///
+  /// `terms` gives the size of an element: y itself; for a gradient, which is a difference and may be
+  /// zero, what it would be with the statistics held.
   private func errorBeside(
-    _ outlier: Int, _ found: [Float], _ exact: [Float], sets: [Int]
+    _ outlier: Int, _ found: [Float], _ exact: [Float], _ terms: [Float], sets: [Int]
   ) -> Double {
     guard found.count == exact.count, found.allSatisfy(\.isFinite) else { return .infinity }
     var scales: [Int: Double] = [:]
     for (i, set) in sets.enumerated() where i != outlier {
-      scales[set] = max(scales[set] ?? 0, abs(Double(exact[i])))
+      scales[set] = max(scales[set] ?? 0, abs(Double(terms[i])), abs(Double(exact[i])))
     }
     var error = 0.0
     for (i, set) in sets.enumerated() where i != outlier {

@@ -42,6 +42,8 @@ struct TwoPassNorm {
     var x: [Float] = []
     var gamma: [Float] = []
     var beta: [Float] = []
+    /// What the gradient of x would be if the statistics were constants: the largest of its terms.
+    var direct: [Float] = []
   }
 
   /// Output and gradients. `running` gives batch norm's statistics in inference.
@@ -84,6 +86,7 @@ struct TwoPassNorm {
           normalized[e] * (gamma.isEmpty ? 1 : Double(gamma[c]))
             + (beta.isEmpty ? 0 : Double(beta[c]))))
       results.x.append(Float(r[s] * (g[e] - sum[s] - normalized[e] * product[s])))
+      results.direct.append(Float(r[s] * g[e]))
       dgamma[c] += Double(dy[e]) * normalized[e]
       dbeta[c] += Double(dy[e])
     }
