@@ -55,7 +55,9 @@ enum HardInput: String, CaseIterable, Sendable {
 
   /// The scale of the arriving gradient: 1/deviation of denormals lies outside float32, and a
   /// gradient that overflows in every implementation would compare nothing.
-  var gradientScale: Double { self == .denormal ? 1e-10 : 1 }
+  func gradientScale(_ epsilon: Double?) -> Double {
+    self == .denormal && epsilon == 0 ? 1e-10 : 1
+  }
 
   var isLong: Bool { self == .long || self == .longMean }
 

@@ -38,12 +38,12 @@ struct TwoPassNorm {
   }
 
   struct Results {
-    var y: [Float] = []
-    var x: [Float] = []
-    var gamma: [Float] = []
-    var beta: [Float] = []
+    var y: [Double] = []
+    var x: [Double] = []
+    var gamma: [Double] = []
+    var beta: [Double] = []
     /// What the gradient of x would be if the statistics were constants: the largest of its terms.
-    var direct: [Float] = []
+    var direct: [Double] = []
   }
 
   /// Output and gradients. `running` gives batch norm's statistics in inference.
@@ -82,16 +82,15 @@ struct TwoPassNorm {
     for (e, s) in set.enumerated() {
       let c = channel[e]
       results.y.append(
-        Float(
-          normalized[e] * (gamma.isEmpty ? 1 : Double(gamma[c]))
-            + (beta.isEmpty ? 0 : Double(beta[c]))))
-      results.x.append(Float(r[s] * (g[e] - sum[s] - normalized[e] * product[s])))
-      results.direct.append(Float(r[s] * g[e]))
+        normalized[e] * (gamma.isEmpty ? 1 : Double(gamma[c]))
+          + (beta.isEmpty ? 0 : Double(beta[c])))
+      results.x.append(r[s] * (g[e] - sum[s] - normalized[e] * product[s]))
+      results.direct.append(r[s] * g[e])
       dgamma[c] += Double(dy[e]) * normalized[e]
       dbeta[c] += Double(dy[e])
     }
-    results.gamma = dgamma.map { Float($0) }
-    results.beta = dbeta.map { Float($0) }
+    results.gamma = dgamma
+    results.beta = dbeta
     return results
   }
 }
