@@ -66,7 +66,7 @@ enum HardInput: String, CaseIterable, Sendable {
     guard isLong else { return [([7, 5, 3, 42], [-1]), ([5, 6, 7, 3], [1])] }
     switch norm {
     case "layer", "rms": return [([2, 65536], [-1])]
-    case "group": return [([2, 4, 32768], [1]), ([2, 32768, 4], [-1])]
+    case "group": return [([2, 32768, 4], [-1]), ([2, 4, 32768], [1])]
     default: return [([2, 3, 32768], [1]), ([2, 32768, 3], [-1])]
     }
   }
