@@ -36,8 +36,11 @@ static line load(const place *p, const ck_view *view, double *buffer) {
   ptrdiff_t stride = 1;
   switch (view->kind) {
     case CK_VIEW_REGISTER: return (line){register_line(p, view->index), 1};
-    case CK_VIEW_SMALL_SHARED: return (line){p->wide->small[0] + view->index + small, view->inner_stride};
-    case CK_VIEW_SMALL_WORKER: return (line){p->wide->small[1] + view->index + small, view->inner_stride};
+    case CK_VIEW_SMALL_SHARED:
+    case CK_VIEW_SMALL_WORKER: {
+      const double *area = p->wide->small[view->kind == CK_VIEW_SMALL_WORKER];
+      return (line){area + view->index + small, view->inner_stride};
+    }
     case CK_VIEW_TENSOR: floats = tensor_line(p, view->index); break;
     case CK_VIEW_PARAMETER:
       floats = p->memory->parameters[view->index] + small;

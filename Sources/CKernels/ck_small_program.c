@@ -11,28 +11,32 @@ static void extent_of(const ck_step *s, int64_t rows, int64_t *extent) {
   if (s->varying) extent[2] = rows;
 }
 
-/* Rounds an array, along one axis at a time. */
+/* Rounds an array, line by line along its longest axis. */
 static void write_floats(const ck_step *s, const int64_t *extent, const ck_small_memory *memory) {
   int inner = s->axis >= 0 ? s->axis : CK_AXES - 1;
+  int64_t lines = 1, e[CK_AXES] = {0}, at_axis[CK_AXES] = {0};
+  if (s->axis < 0) {
+    for (int i = 0; i < CK_AXES; i++)
+      if (extent[i] > extent[inner]) inner = i;
+    for (int i = 0; i < CK_AXES; i++) {
+      e[i] = i == inner ? 1 : extent[i];
+      lines *= e[i];
+    }
+  }
   float *high = memory->floats[s->z.worker] + s->z.offset;
   float *low = s->b.offset >= 0 ? memory->floats[s->b.worker] + s->b.offset : 0;
   const double *a = at(memory, s->a);
   int outside = 0;
-  if (s->axis >= 0) {
-    outside = ck_small_to_float(extent[inner], high, low, s->zs[inner], a, s->as[inner]);
-  } else {
-    int64_t lines = 1, k[CK_AXES] = {0};
-    for (int i = 0; i < inner; i++) lines *= extent[i];
-    for (int64_t line = 0; line < lines; line++) {
-      int64_t zo = 0, ao = 0;
-      for (int i = 0; i < inner; i++) {
-        zo += k[i] * s->zs[i];
-        ao += k[i] * s->as[i];
-      }
-      outside |= ck_small_to_float(extent[inner], high + zo, low ? low + zo : 0, s->zs[inner],
-                                   a + ao, s->as[inner]);
-      for (int i = inner - 1; i >= 0 && ++k[i] == extent[i]; i--) k[i] = 0;
+  for (int64_t line = 0; line < lines; line++) {
+    int64_t zo = 0, ao = 0;
+    for (int i = 0; i < CK_AXES; i++) {
+      zo += at_axis[i] * s->zs[i];
+      ao += at_axis[i] * s->as[i];
     }
+    outside |= ck_small_to_float(extent[inner], high + zo, low ? low + zo : 0, s->zs[inner], a + ao,
+                                 s->as[inner]);
+    if (line + 1 == lines) break;
+    for (int i = CK_AXES - 1; i >= 0 && ++at_axis[i] == e[i]; i--) at_axis[i] = 0;
   }
   if (outside && s->c.offset >= 0) *at(memory, s->c) = 1;
 }

@@ -79,7 +79,8 @@ final class FrozenPlan: @unchecked Sendable {
       sharedFloats: plan.sharedFloats, workerFloats: plan.workerFloats,
       registerFloats: plan.registers * plan.registerFloats, outsideShared: plan.outsideShared,
       outsideWorker: plan.outsideWorker, prologue: UnsafePointer(plan.prologue.pointer),
-      prologueCount: Int64(plan.prologue.count), begin: UnsafePointer(plan.sliceBegin.pointer), beginCount: Int64(plan.sliceBegin.count),
+      prologueCount: Int64(plan.prologue.count), begin: UnsafePointer(plan.sliceBegin.pointer),
+      beginCount: Int64(plan.sliceBegin.count),
       savedOffsets: UnsafePointer(plan.savedOffsets.pointer), fills: fills.buffer,
       loads: loads.buffer, stores: stores.buffer)
   }

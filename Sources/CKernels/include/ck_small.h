@@ -33,7 +33,8 @@ void ck_small_merge_moments(const int64_t extent[CK_AXES], double *z, int64_t z_
 /* Rounds n doubles to floats; `low`, when not NULL, gets what rounding lost. Returns whether one lies
    outside the range in which native code and tiles of float are exact: below float's smallest normal
    number, not finite, or so large that the squares it is one over the root of may have vanished. */
-int ck_small_to_float(int64_t n, float *high, float *low, int64_t zs, const double *a, int64_t as);
+int ck_small_to_float(int64_t n, float *restrict high, float *restrict low, int64_t zs,
+                      const double *restrict a, int64_t as);
 
 /* Adds acc[i] of `units` accumulators, `pitch` apart, in order, into z. */
 void ck_merge_sums(double *z, const double *units, int64_t pitch, int64_t count, int64_t n);

@@ -59,7 +59,8 @@ enum NativeSteps {
         body.append("\(floats(step.b)) = h - h == 0 ? (float)(v - (double)h) : 0;")
       }
       guard step.c.offset >= 0 else { return loop(extent, body) }
-      body.append("v = v < 0 ? -v : v; outside |= !(v <= \(CK_LARGEST_EXACT)) | (v < 0x1p-126) & (v != 0);")
+      body.append("v = v < 0 ? -v : v;")
+      body.append("outside |= !(v <= \(CK_LARGEST_EXACT)) | (v < 0x1p-126) & (v != 0);")
       let place = "\(step.c.worker != 0 ? "D" : "SD")[\(step.c.offset)]"
       return ["{ int outside = 0;"] + loop(extent, body) + ["if (outside) \(place) = 1; }"]
     }
