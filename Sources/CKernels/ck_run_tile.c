@@ -23,9 +23,7 @@ static ck_operand resolve(const ck_view *view, const ck_program *program, const 
       o.data = (view->kind == CK_VIEW_PARAMETER ? memory->parameters[view->index]
                 : view->kind == CK_VIEW_SMALL_SHARED ? memory->small_shared + view->index
                                                      : memory->small_worker + view->index) +
-               view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
-               view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
-               view->inner_stride * tile->column;
+               ck_view_offset(view, tile);
       o.row_stride = view->row_stride;
       o.inner_stride = view->inner_stride;
       break;
@@ -39,9 +37,7 @@ static ck_accumulator resolve_accumulator(const ck_instruction *in, const ck_mem
   const ck_view *view = &in->target;
   ck_accumulator acc;
   acc.data = (in->across ? memory->accumulators_unit : memory->accumulators_worker) +
-             in->accumulator + view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
-             view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
-             view->inner_stride * tile->column;
+             in->accumulator + ck_view_offset(view, tile);
   acc.row_stride = view->row_stride;
   acc.inner_stride = view->inner_stride;
   acc.plane = in->accumulator_size;
@@ -49,9 +45,7 @@ static ck_accumulator resolve_accumulator(const ck_instruction *in, const ck_mem
 }
 
 static void write_positions(float *z, ptrdiff_t pitch, const ck_view *view, const ck_tile *tile) {
-  int64_t base = view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
-                 view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
-                 view->inner_stride * tile->column;
+  int64_t base = ck_view_offset(view, tile);
   for (int64_t r = 0; r < tile->rows; r++)
     for (int64_t i = 0; i < tile->inner; i++)
       z[r * pitch + i] = (float)(base + view->row_stride * r + view->inner_stride * i);

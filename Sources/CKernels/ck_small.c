@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "ck_operations.h"
+#include "ck_target.h"
 
 #define R double
 #define CK_SQRT(a) sqrt(a)
@@ -146,20 +147,25 @@ void ck_small_merge_moments(const int64_t *extent, double *z, int64_t zp, const 
   })
 }
 
-void ck_small_to_float(const int64_t *extent, float *high, float *low, const int64_t *zs,
-                       const double *a, const int64_t *as) {
-  int inner = longest(extent);
-  int64_t n = extent[inner], zi = zs[inner], ai = as[inner];
-  CK_WALK(inner, {
-    float *h = high + dot5(at, zs), *l = low ? low + dot5(at, zs) : 0;
-    const double *p = a + dot5(at, as);
-    for (int64_t i = 0; i < n; i++) {
-      float f = (float)p[i * ai];
-      h[i * zi] = f;
-      /* An overflowing or non-finite value has no remainder. */
-      if (l) l[i * zi] = f - f == 0 ? (float)(p[i * ai] - (double)f) : 0;
-    }
-  })
+/* An overflowing or non-finite value has no remainder. */
+#define CK_ROUND(zs, as, LOW) \
+  for (int64_t i = 0; i < n; i++) { \
+    double v = a[i * (as)], size = fabs(v); \
+    float f = (float)v; \
+    high[i * (zs)] = f; \
+    if (LOW) low[i * (zs)] = f - f == 0 ? (float)(v - (double)f) : 0; \
+    outside |= !(size <= CK_LARGEST_EXACT) | ((size < FLT_MIN) & (v != 0)); \
+  }
+
+CK_CLONES int ck_small_to_float(int64_t n, float *restrict high, float *restrict low, int64_t zs,
+                                const double *restrict a, int64_t as) {
+  int outside = 0;
+  if (zs == 1 && as == 1) {
+    if (low) { CK_ROUND(1, 1, 1) } else { CK_ROUND(1, 1, 0) }
+  } else {
+    CK_ROUND(zs, as, low)
+  }
+  return outside;
 }
 
 void ck_merge_sums(double *z, const double *units, int64_t pitch, int64_t count, int64_t n) {

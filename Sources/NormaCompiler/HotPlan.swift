@@ -37,6 +37,13 @@ struct HotPlan {
   let unitBytes: Int
   let floatsOffset: Int
   let registersOffset: Int
+  /// Counts of the small floats and of all registers' floats.
+  let sharedFloats: Int
+  let workerFloats: Int
+  let registerFloats: Int
+  /// Where a small value that floats do not hold is noted, in doubles; below 0 where none is watched.
+  let outsideShared: Int
+  let outsideWorker: Int
   let constants: UnsafeMutablePointer<Double>
   let loads: UnsafeMutableBufferPointer<Load>
   let prologue: UnsafeMutableBufferPointer<ck_step>
@@ -105,7 +112,9 @@ final class FrozenPlan: @unchecked Sendable {
       sharedDoublesBytes: TilePlan.aligned(plan.sharedDoubles * 8), sharedBytes: plan.sharedBytes,
       workerBytes: plan.workerBytes, unitBytes: plan.unitBytes, floatsOffset: floats,
       registersOffset: floats + TilePlan.aligned(plan.workerFloats * 4),
-      constants: frozenConstants.pointer, loads: frozen(loads), prologue: plan.prologue.buffer,
+      sharedFloats: plan.sharedFloats, workerFloats: plan.workerFloats,
+      registerFloats: plan.registers * plan.registerFloats, outsideShared: plan.outsideShared,
+      outsideWorker: plan.outsideWorker, constants: frozenConstants.pointer, loads: frozen(loads), prologue: plan.prologue.buffer,
       unitFills: frozen(plan.unitFills), passes: frozen(passes),
       savedOffsets: plan.savedOffsets.pointer, sliceFills: frozen(plan.workerFills),
       sliceLoads: frozen(plan.sliceLoads), sliceBegin: plan.sliceBegin.buffer,

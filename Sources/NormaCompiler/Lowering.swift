@@ -145,10 +145,19 @@ struct Lowering {
     }
     guard !full.isEmpty else { return multiply(small) ?? .constant(1) }
     let union = small.reduce(RoleSet.none) { $0.union($1.domain) }
-    if isSmall(union) {
-      return multiply(full + (multiply(small).map { [$0] } ?? [])) ?? .constant(1)
-    }
     let rowRoles: RoleSet = [.batch, .space]
+    if isSmall(union) {
+      guard let factor = multiply(small) else { return multiply(full) ?? .constant(1) }
+      // A gradient times a denormal input would keep few digits. With groups of channels that
+      // product serves two sums, and their mean tells denormals.
+      if extents.count(.group) == 1 {
+        let toGradient = union.isDisjoint(with: rowRoles)
+        let target = full.firstIndex { ($0.kind == .outputGradient("y")) == toGradient } ?? 0
+        full[target] = full[target] * factor
+        return multiply(full) ?? .constant(1)
+      }
+      return multiply(full + [factor]) ?? .constant(1)
+    }
     let perRow = multiply(small.filter { !$0.domain.isDisjoint(with: rowRoles) })
     let perChannel = multiply(small.filter { $0.domain.isDisjoint(with: rowRoles) })
     let gradient = full.firstIndex { $0.kind == .outputGradient("y") }

@@ -97,6 +97,11 @@ struct TilePlan: Sendable {
   var workerFills: [Fill] = []
   var unitFills: [Fill] = []
 
+  /// The shared double, and each worker's, that becomes 1 when a small value lies where floats are not
+  /// exact; negative where no tile reads such values.
+  var outsideShared = -1
+  var outsideWorker = -1
+
   var sharedDoubles = 0
   var workerDoubles = 0
   var unitDoubles = 0

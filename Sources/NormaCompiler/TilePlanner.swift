@@ -26,6 +26,8 @@ struct TilePlanner {
   var accumulators: [AccumulatorKey: Accumulator] = [:]
   var constants: [Double: SmallArray] = [:]
   var floatViews: [Int: FloatView] = [:]
+  var outsideShared: ck_place?
+  var outsideWorker: ck_place?
   /// Merges to run after a pass at level whole.
   var merges: [Int: [TilePlan.Merge]] = [:]
   /// Row roles outside and inside a block of rows.
@@ -117,6 +119,21 @@ struct TilePlanner {
     plan.loads.append(.init(source: .constant(value), offset: Int(array.place.offset), count: 1))
     constants[value] = array
     return array
+  }
+
+  /// The number that becomes 1 when a small value lies where floats are not exact.
+  mutating func outside(worker: Bool) -> ck_place {
+    if let known = worker ? outsideWorker : outsideShared { return known }
+    let place = memory.doubles(.none, worker: worker).place
+    if worker {
+      outsideWorker = place
+      plan.outsideWorker = Int(place.offset)
+    } else {
+      outsideShared = place
+      plan.outsideShared = Int(place.offset)
+      plan.loads.append(.init(source: .constant(0), offset: Int(place.offset), count: 1))
+    }
+    return place
   }
 
   /// A step over the elements of `domain`.

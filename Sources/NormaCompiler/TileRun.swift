@@ -38,24 +38,50 @@ struct TileRun {
     units = workers + plan.workerBytes * limit
   }
 
-  /// Runs the plan.
+  /// Runs the plan; with tiles after all where machine code met numbers that floats do not hold.
   func run() {
+    if let native {
+      compute(native)
+      if !leftRange {
+        storeResults()
+        return
+      }
+    }
+    compute(nil)
+    storeResults()
+  }
+
+  /// Whether a small value was outside the range in which machine code is right.
+  private var leftRange: Bool {
+    if plan.outsideShared >= 0, sharedDoubles[plan.outsideShared] != 0 { return true }
+    return plan.outsideWorker >= 0
+      && (0..<threads).contains { workerDoubles($0)[plan.outsideWorker] != 0 }
+  }
+
+  private func workerDoubles(_ worker: Int) -> UnsafeMutablePointer<Double> {
+    (workers + worker * plan.workerBytes).assumingMemoryBound(to: Double.self)
+  }
+
+  /// Everything but the results that outlive the call.
+  private func compute(_ native: [ck_native_unit]?) {
+    if plan.outsideWorker >= 0 {
+      for worker in 0..<threads { workerDoubles(worker)[plan.outsideWorker] = 0 }
+    }
     loadShared()
     runShared(plan.prologue)
     if plan.whole {
       for (number, pass) in plan.passes.enumerated() {
         fillUnits()
-        parallel(pass: number)
+        parallel(pass: number, native)
         merge(pass.merges)
         runShared(pass.sharedSteps)
       }
     } else {
       fillUnits()
-      parallel(pass: -1)
+      parallel(pass: 0, native)
       merge(plan.merges)
     }
     runShared(plan.epilogue)
-    storeResults()
   }
 
   private func loadShared() {
@@ -76,10 +102,9 @@ struct TileRun {
 
   private func runShared(_ steps: UnsafeMutableBufferPointer<ck_step>) {
     guard !steps.isEmpty else { return }
-    let worker = workers.assumingMemoryBound(to: Double.self)
     let floats = (workers + plan.floatsOffset).assumingMemoryBound(to: Float.self)
     var memory = ck_small_memory(
-      doubles: (sharedDoubles, worker), floats: (sharedFloats, floats))
+      doubles: (sharedDoubles, workerDoubles(0)), floats: (sharedFloats, floats))
     ck_run_small(steps.baseAddress, Int64(steps.count), &memory, 0)
   }
 
@@ -128,9 +153,9 @@ struct TileRun {
     }
   }
 
-  private func parallel(pass: Int) {
+  private func parallel(pass: Int, _ native: [ck_native_unit]?) {
     if let native {
-      runNative(native[max(pass, 0)])
+      runNative(native[pass])
       return
     }
     var work = TileWork(

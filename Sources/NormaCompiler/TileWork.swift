@@ -30,12 +30,32 @@ struct TileWork {
       let tiles = (plan.rows + plan.tileRows - 1) / plan.tileRows
       let first = unit * tiles / plan.unitCount * plan.tileRows
       let last = min(plan.rows, (unit + 1) * tiles / plan.unitCount * plan.tileRows)
-      runTiles(plan.passes[pass].tiles, &memory, from: first, to: last, sliceStart: 0)
+      var wide: WideTiles?
+      defer { wide?.free() }
+      runPass(pass, from: first, to: last, sliceStart: 0, doubles, &memory, &small, &wide)
       return
     }
     let first = unit * plan.sliceCount / plan.unitCount
     let last = (unit + 1) * plan.sliceCount / plan.unitCount
     for slice in first..<last { runSlice(slice, doubles, &memory, &small) }
+  }
+
+  /// One pass over a slice: in float, or in double where a small value that it reads needs that.
+  private func runPass(
+    _ pass: Int, from: Int, to: Int, sliceStart: Int, _ doubles: UnsafeMutablePointer<Double>,
+    _ memory: inout ck_memory, _ small: inout ck_small_memory, _ wide: inout WideTiles?
+  ) {
+    let outside =
+      plan.outsideShared >= 0 && sharedDoubles[plan.outsideShared] != 0
+      || plan.outsideWorker >= 0 && doubles[plan.outsideWorker] != 0
+    if outside {
+      let tiles = wide ?? WideTiles(plan, registers: memory.registers)
+      tiles.widen(plan, before: pass, &small, rows: to - from)
+      wide = tiles
+    }
+    runTiles(
+      plan.passes[pass].tiles, &memory, outside ? wide : nil, from: from, to: to,
+      sliceStart: sliceStart)
   }
 
   private func runSlice(
@@ -55,9 +75,13 @@ struct TileWork {
           count: move.count * times)
       }
     }
+    if plan.outsideWorker >= 0 { doubles[plan.outsideWorker] = 0 }
+    var wide: WideTiles?
+    defer { wide?.free() }
     ck_run_small(plan.sliceBegin.baseAddress, Int64(plan.sliceBegin.count), &small, Int64(rows))
-    for pass in plan.passes {
-      runTiles(pass.tiles, &memory, from: start, to: start + rows, sliceStart: start)
+    for (number, pass) in plan.passes.enumerated() {
+      runPass(
+        number, from: start, to: start + rows, sliceStart: start, doubles, &memory, &small, &wide)
       ck_run_small(pass.steps.baseAddress, Int64(pass.steps.count), &small, Int64(rows))
     }
     if let saved {
@@ -69,10 +93,12 @@ struct TileWork {
   }
 
   private func runTiles(
-    _ program: ck_program, _ memory: inout ck_memory, from: Int, to: Int, sliceStart: Int
+    _ program: ck_program, _ memory: inout ck_memory, _ wide: WideTiles?, from: Int, to: Int,
+    sliceStart: Int
   ) {
     guard program.count > 0 else { return }
     var program = program
+    var wideMemory = wide?.memory ?? ck_wide_memory()
     var row = from
     while row < to {
       let local = row - sliceStart
@@ -92,7 +118,11 @@ struct TileWork {
         tile.offset = Int64(row * plan.inner + column)
         tile.column = Int64(column)
         tile.inner = Int64(min(plan.tileInner, plan.inner - column))
-        ck_run_tile(&program, &memory, &tile)
+        if wide == nil {
+          ck_run_tile(&program, &memory, &tile)
+        } else {
+          ck_run_tile_wide(&program, &memory, &wideMemory, &tile)
+        }
         column += plan.tileInner
       }
       row += rows

@@ -3,8 +3,8 @@ import NormaCore
 /// Identities applied as expressions are made: folded numbers, and the stable forms of statistics.
 ///
 /// A plain formula in a script thereby becomes as accurate as a built-in: `mean(square(x))` is one
-/// reduction, `mean(square(x - mean(x)))` and `mean(x²) - mean(x)²` are the variance, and
-/// `sqrt(sum(square(x)))` is the 2-norm, whose derivative at 0 is 0.
+/// reduction, `mean(square(x - mean(x)))` and `mean(x²) - mean(x)²` are the variance, a sum over its
+/// count is a mean, and `sqrt(sum(square(x)))` is the 2-norm, whose derivative at 0 is 0.
 enum Simplification {
   static func simplify(_ operation: Elementwise, _ operands: [Expr]) -> Expr? {
     if operands.contains(where: { $0.failure != nil }) { return nil }
@@ -36,10 +36,13 @@ enum Simplification {
       if a.constantValue == 0 || b.constantValue == 0 { return .constant(0) }
       if a.constantValue == -1 { return -b }
       if b.constantValue == -1 { return -a }
-      if a === b { return a.square() }
+      if same(a, b) { return a.square() }
     case .div:
       if b.constantValue == 1 { return a }
       if a.constantValue == 0 { return .constant(0) }
+      if case .reduce(.sum, let roles) = a.kind, b.kind == .count(roles) {
+        return reduce(.mean, a.operands[0], roles)
+      }
     case .neg:
       if case .map(.neg) = a.kind { return a.operands[0] }
     case .pow:

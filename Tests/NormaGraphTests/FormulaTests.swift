@@ -123,6 +123,23 @@ struct FormulaTests {
     #expect(try text(x.group(4).mean([.member, .space])) == "y = mean(x, space, member)")
   }
 
+  @Test("Statistics written out are recognised, however their parts are made")
+  func plainStatistics() throws {
+    func centered() -> Expr { x - x.mean(.channel) }
+    let variance = "y = variance(x, channel)"
+    #expect(try text(centered().pow(2).mean(.channel)) == variance)
+    #expect(try text((centered() * centered()).mean(.channel)) == variance)
+    #expect(try text(centered().square().sum(.channel) / .count(.channel)) == variance)
+    #expect(try text(x.pow(2).mean(.channel) - x.mean(.channel).pow(2)) == variance)
+    #expect(
+      try text((x * x).mean(.channel) - x.mean(.channel) * x.mean(.channel)) == variance)
+    #expect(try text((x * x).mean(.channel)) == text(x.meanSquare(.channel)))
+    #expect(try text((x * x).sum(.channel).sqrt()) == text(x.norm(2, .channel)))
+    // Other means than of the same roles are none of these.
+    #expect(try text((x - x.mean(.space)).square().mean(.channel)) != variance)
+    #expect(try text(x.pow(2).mean(.channel) - x.mean(.space).pow(2)) != variance)
+  }
+
   @Test("A line's name never is one that the formula already has")
   func names() throws {
     let mean = Expr.parameter("mean", per: .channel)

@@ -11,7 +11,7 @@ struct TwoPassNorm {
   let beta: [Float]
 
   /// The channel of each element and the set of elements its statistics are taken over, in C order.
-  private func places() -> (channel: [Int], set: [Int]) {
+  func places() -> (channel: [Int], set: [Int]) {
     var channels: [Int] = []
     var sets: [Int] = []
     for element in 0..<layout.count {
@@ -38,10 +38,12 @@ struct TwoPassNorm {
   }
 
   struct Results {
-    var y: [Float] = []
-    var x: [Float] = []
-    var gamma: [Float] = []
-    var beta: [Float] = []
+    var y: [Double] = []
+    var x: [Double] = []
+    var gamma: [Double] = []
+    var beta: [Double] = []
+    /// What the gradient of x would be if the statistics were constants: the largest of its terms.
+    var direct: [Double] = []
   }
 
   /// Output and gradients. `running` gives batch norm's statistics in inference.
@@ -80,15 +82,15 @@ struct TwoPassNorm {
     for (e, s) in set.enumerated() {
       let c = channel[e]
       results.y.append(
-        Float(
-          normalized[e] * (gamma.isEmpty ? 1 : Double(gamma[c]))
-            + (beta.isEmpty ? 0 : Double(beta[c]))))
-      results.x.append(Float(r[s] * (g[e] - sum[s] - normalized[e] * product[s])))
+        normalized[e] * (gamma.isEmpty ? 1 : Double(gamma[c]))
+          + (beta.isEmpty ? 0 : Double(beta[c])))
+      results.x.append(r[s] * (g[e] - sum[s] - normalized[e] * product[s]))
+      results.direct.append(r[s] * g[e])
       dgamma[c] += Double(dy[e]) * normalized[e]
       dbeta[c] += Double(dy[e])
     }
-    results.gamma = dgamma.map { Float($0) }
-    results.beta = dbeta.map { Float($0) }
+    results.gamma = dgamma
+    results.beta = dbeta
     return results
   }
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #define CK_AXES 5
+/* 2^63: beyond it, one over a root is of squares below 1e-38, which floats lose. */
+#define CK_LARGEST_EXACT 0x1p63
 
 /* z = operation(a, b, c), element by element. */
 void ck_small_map(int operation, const int64_t extent[CK_AXES], double *z,
@@ -28,9 +30,11 @@ void ck_small_merge_moments(const int64_t extent[CK_AXES], double *z, int64_t z_
                             const int64_t zs[CK_AXES], const double *a, int64_t a_plane,
                             const int64_t as[CK_AXES]);
 
-/* Rounds doubles to floats; `low`, when not NULL, gets what rounding lost. */
-void ck_small_to_float(const int64_t extent[CK_AXES], float *high, float *low,
-                       const int64_t zs[CK_AXES], const double *a, const int64_t as[CK_AXES]);
+/* Rounds n doubles to floats; `low`, when not NULL, gets what rounding lost. Returns whether one lies
+   outside the range in which native code and tiles of float are exact: below float's smallest normal
+   number, not finite, or so large that the squares it is one over the root of may have vanished. */
+int ck_small_to_float(int64_t n, float *restrict high, float *restrict low, int64_t zs,
+                      const double *restrict a, int64_t as);
 
 /* Adds acc[i] of `units` accumulators, `pitch` apart, in order, into z. */
 void ck_merge_sums(double *z, const double *units, int64_t pitch, int64_t count, int64_t n);

@@ -10,7 +10,8 @@ enum {
   CK_STEP_MAP,     /* z = operation(a, b, c) */
   CK_STEP_FOLD,    /* z = fold of a; operation is a CK_FOLD_ */
   CK_STEP_MOMENTS, /* z (count, mean, m2) from shifted sums a */
-  CK_STEP_FLOAT    /* floats at z (and at b, when b >= 0, what rounding lost) from a */
+  CK_STEP_FLOAT    /* floats at z (and at b, when b >= 0, what rounding lost) from a; the double at c,
+                      when c >= 0, becomes 1 when a value lies outside the range of ck_small_to_float */
 };
 
 /* An array: `shared` or the worker's area, and an element offset. */
@@ -37,5 +38,10 @@ typedef struct {
 
 /* Runs steps in order; `rows` replaces extent[2] of varying steps. */
 void ck_run_small(const ck_step *steps, int64_t count, const ck_small_memory *memory, int64_t rows);
+
+/* Writes the values that FLOAT steps have rounded as doubles: `wide` has the same two areas as
+   memory->floats, element for element. */
+void ck_widen_small(const ck_step *steps, int64_t count, const ck_small_memory *memory,
+                    double *const wide[2], int64_t rows);
 
 #endif

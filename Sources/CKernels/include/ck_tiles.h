@@ -71,8 +71,26 @@ typedef struct {
   int64_t column;  /* first inner index */
 } ck_tile;
 
+/* Where a tile starts in a small array seen through a view. */
+static inline ptrdiff_t ck_view_offset(const ck_view *view, const ck_tile *tile) {
+  return view->lead[0] * tile->lead[0] + view->lead[1] * tile->lead[1] +
+         view->lead[2] * tile->lead[2] + view->row_stride * tile->row +
+         view->inner_stride * tile->column;
+}
+
 /* Runs a program on a tile. */
 void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_tile *tile);
+
+/* What takes the place of floats when a program is run in double; element for element the same. */
+typedef struct {
+  double *small[2]; /* shared, worker */
+  double *registers;
+} ck_wide_memory;
+
+/* Runs a program on a tile in double: only tensors are float. Slow, and right where products of what
+   the program is made of leave float's range. */
+void ck_run_tile_wide(const ck_program *program, const ck_memory *memory,
+                      const ck_wide_memory *wide, const ck_tile *tile);
 
 /* Element-wise operation on tiles; strides of 0 or 1 along the inner axis. */
 typedef struct {

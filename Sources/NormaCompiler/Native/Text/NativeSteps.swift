@@ -54,11 +54,15 @@ enum NativeSteps {
       return loop(kept, ["\(z) = \(plane(1)) = \(plane(2)) = 0;"])
         + loop(extent, part + ["chan(&\(z), &\(plane(1)), &\(plane(2)), n, m, d);"])
     default:
-      var body = ["float h = (float)\(x); \(floats(step.z)) = h;"]
+      var body = ["double v = \(x); float h = (float)v; \(floats(step.z)) = h;"]
       if step.b.offset >= 0 {
-        body.append("\(floats(step.b)) = h - h == 0 ? (float)(\(x) - (double)h) : 0;")
+        body.append("\(floats(step.b)) = h - h == 0 ? (float)(v - (double)h) : 0;")
       }
-      return loop(extent, body)
+      guard step.c.offset >= 0 else { return loop(extent, body) }
+      body.append("v = v < 0 ? -v : v;")
+      body.append("outside |= !(v <= \(CK_LARGEST_EXACT)) | (v < 0x1p-126) & (v != 0);")
+      let place = "\(step.c.worker != 0 ? "D" : "SD")[\(step.c.offset)]"
+      return ["{ int outside = 0;"] + loop(extent, body) + ["if (outside) \(place) = 1; }"]
     }
   }
 
