@@ -122,49 +122,51 @@ enum NativePrelude {
 
     """
 
-  /// exp by 2^n e^r with two steps of scaling, so that results may be denormal; tanh by an odd
-  /// polynomial near 0. Errors stay within 2 units in the last place.
-  private static let vectorMath = """
-    IN vf power2(vi n) { return (vf)((n + 127) << 23); }
-    IN vf vexp(vf x) {
-      vf h = nk_if(x < bc(-104.0f), bc(-104.0f), nk_if(x > bc(89.0f), bc(89.0f), x));
-      vf n = (h * 1.44269504f + 12582912.0f) - 12582912.0f;
-      vf r = (h - n * 0.693145752f) - n * 1.42860677e-6f;
-      vf p = bc(1.98993186e-4f);
-      p = p * r + 1.39336739e-3f; p = p * r + 8.33329843e-3f; p = p * r + 4.16664647e-2f;
-      p = p * r + 1.66666667e-1f; p = p * r + 0.5f;
-      p = (p * (r * r) + r) + 1.0f;
-      vi k = __builtin_convertvector(nk_if(n == n, n, bc(0)), vi), j = k >> 1;
-      return p * power2(j) * power2(k - j);
+  /// The functions of `ck_function_text` over vectors, and the formulas' names for them.
+  private static var vectorMath: String {
+    vectorTypes + (ck_function_text().map { String(cString: $0) } ?? "") + vectorMacros
+  }
+
+  private static let vectorTypes = """
+    typedef unsigned int vu __attribute__((vector_size(4 * W)));
+    typedef unsigned long long vul __attribute__((vector_size(4 * W)));
+    typedef long long vl __attribute__((vector_size(4 * W)));
+    #define CK_INLINE IN
+    #define ck_float vf
+    #define ck_uint vu
+    #define ck_double vd
+    #define ck_ulong vul
+    #define ck_f(x) bc(x)
+    #define ck_d(x) ((vd){} + (x))
+    #define ck_if(k, a, b) nk_if(k, a, b)
+    IN vd ck_if_double(vl k, vd a, vd b) { return (vd)((k & (vl)a) | (~k & (vl)b)); }
+    #define ck_infinity __builtin_inff()
+    #define ck_nan __builtin_nanf("")
+    #define ck_float_bits(x) ((vu)(x))
+    #define ck_bits_float(x) ((vf)(x))
+    #define ck_double_bits(x) ((vul)(x))
+    #define ck_bits_double(x) ((vd)(x))
+    IN vf join(vd a, vd b) {
+      uf u = {{}};
+      u.h[0] = __builtin_convertvector(a, vh); u.h[1] = __builtin_convertvector(b, vh); return u.v;
     }
-    IN vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
-    IN vf vtanh(vf x) {
-      vf a = nk_if(x < bc(0), -x, x), s = x * x;
-      vf y = 1.0f - 2.0f / (vexp(a + a) + 1.0f);
-      vf p = bc(3.30761471e-3f);
-      p = p * s - 8.79160742e-3f; p = p * s + 2.18600184e-2f; p = p * s - 5.39676509e-2f;
-      p = p * s + 1.33333319e-1f; p = p * s - 3.33333333e-1f;
-      vf small = x + x * (s * p);
-      y = nk_if(x < bc(0), -y, y);
-      return nk_if(a < bc(0.625f), small, nk_if(x == x, y, x));
-    }
-    IN vf vsqrt(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v; }
-    IN vf vlog(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = (float)log((double)u.s[i]); return u.v; }
-    IN vf verf(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = (float)erf((double)u.s[i]); return u.v; }
-    IN vf vpow(vf a, vf b) {
-      uf u = {a}, w = {b};
-      for (int i = 0; i < W; i++) u.s[i] = (float)pow((double)u.s[i], (double)w.s[i]);
-      return u.v;
+    #define ck_in_double(f, a, b) join(f(lo(a), lo(b)), f(hi(a), hi(b)))
+
+    """
+
+  private static let vectorMacros = """
+    IN vf vsqrt(vf a) {
+      uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v;
     }
     #define CK_IF(k, a, b) nk_if(k, a, b)
     #define CK_N(x) bc(x)
     #define CK_SQRT(a) vsqrt(a)
-    #define CK_EXP(a) vexp(a)
-    #define CK_LOG(a) vlog(a)
-    #define CK_TANH(a) vtanh(a)
-    #define CK_SIGMOID(a) vsigmoid(a)
-    #define CK_ERF(a) verf(a)
-    #define CK_POW(a, b) vpow(a, b)
+    #define CK_EXP(a) ck_exp(a)
+    #define CK_LOG(a) ck_log(a)
+    #define CK_TANH(a) ck_tanh(a)
+    #define CK_SIGMOID(a) ck_sigmoid(a)
+    #define CK_ERF(a) ck_erf(a)
+    #define CK_POW(a, b) ck_pow(a, b)
 
     """
 
