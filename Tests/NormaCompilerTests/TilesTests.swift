@@ -103,7 +103,8 @@ private func agrees(_ test: FormulaCase, _ executor: String) throws {
   let dgamma = bench.read(bench.call.parameterGradients[0], layout.channelCount)
   #expect(error(dgamma, backward["parameter:gamma"]) < 2e-6)
   let dalpha = bench.read(bench.call.parameterGradients[1], 1)
-  #expect(error(dalpha, backward["parameter:alpha"]) < 2e-6)
+  // One number that terms of both signs cancel in; native code adds a few of them in float first.
+  #expect(error(dalpha, backward["parameter:alpha"]) < (executor == "native" ? 4e-6 : 2e-6))
 }
 
 /// Small ones; a stopped gradient and a maximum over everything are not what differences measure.
