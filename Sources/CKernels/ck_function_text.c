@@ -1,3 +1,4 @@
+/* The text of ck_functions.h as a string, for native code. */
 #include "ck_operations.h"
 
 #define CK_FUNCTION(...) #__VA_ARGS__ "\n"

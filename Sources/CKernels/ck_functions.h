@@ -67,7 +67,8 @@ CK_FUNCTION(
     y = y - n * 2.12194440e-4f;
     y = (f + y) + n * 0.693359375f;
     y = ck_if(x < ck_infinity, y, x);
-    return ck_if(x > 0.0f, y, ck_if(x == 0.0f, ck_f(-ck_infinity), ck_if(x < 0.0f, ck_f(ck_nan), x)));
+    y = ck_if(x == 0.0f, ck_f(-ck_infinity), y);
+    return ck_if(x < 0.0f, ck_f(ck_nan), y);
   })
 
 CK_FUNCTION(
@@ -136,7 +137,7 @@ CK_FUNCTION(
   CK_INLINE ck_double ck_power(ck_double a, ck_double b) {
     ck_ulong bits = ck_double_bits(a);
     ck_ulong biased = bits + (0x4000000000000000u - 0x3fe6a09e667f3bcdu);
-    ck_double n = ck_bits_double((biased >> 52) | 0x4330000000000000u) - (4503599627370496.0 + 1024.0);
+    ck_double n = ck_bits_double((biased >> 52) | 0x4330000000000000u) - 4503599627371520.0;
     ck_double m = ck_bits_double(bits - ((biased & 0xfff0000000000000u) - 0x4000000000000000u));
     ck_double f = (m - 1.0) / (m + 1.0);
     ck_double s = f * f;

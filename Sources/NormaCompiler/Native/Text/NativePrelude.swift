@@ -124,49 +124,79 @@ enum NativePrelude {
 
   /// The functions of `ck_function_text` over vectors, and the formulas' names for them.
   private static var vectorMath: String {
-    vectorTypes + (ck_function_text().map { String(cString: $0) } ?? "") + vectorMacros
+    registers + (ck_function_text().map { String(cString: $0) } ?? "") + vectorMacros
   }
 
-  private static let vectorTypes = """
-    typedef unsigned int vu __attribute__((vector_size(4 * W)));
-    typedef unsigned long long vul __attribute__((vector_size(4 * W)));
-    typedef long long vl __attribute__((vector_size(4 * W)));
+  /// The functions work on registers of the processor, M floats each: long expressions over larger
+  /// vectors come out of gcc in pieces that go through memory.
+  private static let registers = """
+    #if defined(__AVX512F__)
+    #define M W
+    #elif defined(__AVX__)
+    #define M (W / 2)
+    #else
+    #define M (W / 4)
+    #endif
+    typedef float ck_float __attribute__((vector_size(4 * M)));
+    typedef int ck_int __attribute__((vector_size(4 * M)));
+    typedef unsigned ck_uint __attribute__((vector_size(4 * M)));
+    typedef float ck_half __attribute__((vector_size(2 * M)));
+    typedef double ck_double __attribute__((vector_size(4 * M)));
+    typedef i64 ck_long __attribute__((vector_size(4 * M)));
+    typedef unsigned long long ck_ulong __attribute__((vector_size(4 * M)));
+    typedef union { ck_float v; ck_half h[2]; } ck_halves;
+    typedef union { vf v; ck_float r[W / M]; } ck_registers;
     #define CK_INLINE IN
-    #define ck_float vf
-    #define ck_uint vu
-    #define ck_double vd
-    #define ck_ulong vul
-    #define ck_f(x) bc(x)
-    #define ck_d(x) ((vd){} + (x))
-    #define ck_if(k, a, b) nk_if(k, a, b)
-    IN vd ck_if_double(vl k, vd a, vd b) { return (vd)((k & (vl)a) | (~k & (vl)b)); }
+    #define ck_f(x) ((ck_float){} + (x))
+    #define ck_d(x) ((ck_double){} + (x))
     #define ck_infinity __builtin_inff()
     #define ck_nan __builtin_nanf("")
-    #define ck_float_bits(x) ((vu)(x))
-    #define ck_bits_float(x) ((vf)(x))
-    #define ck_double_bits(x) ((vul)(x))
-    #define ck_bits_double(x) ((vd)(x))
-    IN vf join(vd a, vd b) {
-      uf u = {{}};
-      u.h[0] = __builtin_convertvector(a, vh); u.h[1] = __builtin_convertvector(b, vh); return u.v;
+    #define ck_float_bits(x) ((ck_uint)(x))
+    #define ck_bits_float(x) ((ck_float)(x))
+    #define ck_double_bits(x) ((ck_ulong)(x))
+    #define ck_bits_double(x) ((ck_double)(x))
+    IN ck_float ck_if(ck_int k, ck_float a, ck_float b) {
+      return (ck_float)((k & (ck_int)a) | (~k & (ck_int)b));
     }
-    #define ck_in_double(f, a, b) join(f(lo(a), lo(b)), f(hi(a), hi(b)))
+    IN ck_double ck_if_double(ck_long k, ck_double a, ck_double b) {
+      return (ck_double)((k & (ck_long)a) | (~k & (ck_long)b));
+    }
+    IN ck_double ck_wide(ck_float x, int half) {
+      ck_halves u = {x}; return __builtin_convertvector(u.h[half], ck_double);
+    }
+    IN ck_float ck_narrow(ck_double a, ck_double b) {
+      ck_halves u = {{}};
+      u.h[0] = __builtin_convertvector(a, ck_half); u.h[1] = __builtin_convertvector(b, ck_half);
+      return u.v;
+    }
+    #define ck_in_double(f, a, b) \\
+      ck_narrow(f(ck_wide(a, 0), ck_wide(b, 0)), f(ck_wide(a, 1), ck_wide(b, 1)))
 
     """
 
   private static let vectorMacros = """
+    #define EACH(name) IN vf v##name(vf a) { \\
+      ck_registers u = {a}; \\
+      for (int i = 0; i < W / M; i++) u.r[i] = ck_##name(u.r[i]); \\
+      return u.v; }
+    EACH(exp) EACH(log) EACH(tanh) EACH(sigmoid) EACH(erf)
+    IN vf vpow(vf a, vf b) {
+      ck_registers u = {a}, w = {b};
+      for (int i = 0; i < W / M; i++) u.r[i] = ck_pow(u.r[i], w.r[i]);
+      return u.v;
+    }
     IN vf vsqrt(vf a) {
       uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v;
     }
     #define CK_IF(k, a, b) nk_if(k, a, b)
     #define CK_N(x) bc(x)
     #define CK_SQRT(a) vsqrt(a)
-    #define CK_EXP(a) ck_exp(a)
-    #define CK_LOG(a) ck_log(a)
-    #define CK_TANH(a) ck_tanh(a)
-    #define CK_SIGMOID(a) ck_sigmoid(a)
-    #define CK_ERF(a) ck_erf(a)
-    #define CK_POW(a, b) ck_pow(a, b)
+    #define CK_EXP(a) vexp(a)
+    #define CK_LOG(a) vlog(a)
+    #define CK_TANH(a) vtanh(a)
+    #define CK_SIGMOID(a) vsigmoid(a)
+    #define CK_ERF(a) verf(a)
+    #define CK_POW(a, b) vpow(a, b)
 
     """
 
