@@ -87,7 +87,7 @@ CK_NET void ck_net_attention_forward(
       long seen = keys_of(a, first + r);
       for (long i = seen; i < n; i++) row[i] = -INFINITY;
       float top = greatest_of(n, row);
-      for (long i = 0; i < n; i++) row[i] = ck_net_expf(row[i] - top);
+      for (long i = 0; i < n; i++) row[i] = ck_exp(row[i] - top);
       for (long i = seen; i < n; i++) row[i] = 0.0f;
       statistics[2 * (first + r)] = top;
       statistics[2 * (first + r) + 1] = 1.0f / sum_of(n, row);
@@ -127,7 +127,7 @@ CK_NET void ck_net_attention_backward(
       long seen = r < rows ? keys_of(a, first + r) : 0;
       float top = r < rows ? statistics[2 * (first + r)] : 0.0f;
       float factor = r < rows ? statistics[2 * (first + r) + 1] : 0.0f;
-      for (long i = 0; i < n; i++) share[i] = ck_net_expf(share[i] - top) * factor;
+      for (long i = 0; i < n; i++) share[i] = ck_exp(share[i] - top) * factor;
       for (long i = seen; i < n; i++) share[i] = 0.0f;
       for (long i = 0; i < n; i++) slope[i] *= share[i];
       float mean = sum_of(n, slope);

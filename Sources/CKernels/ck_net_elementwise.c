@@ -19,7 +19,7 @@ CK_NET void ck_net_relu_backward(long n, const float *y, const float *dy, float 
 
 CK_NET void ck_net_sigmoid(long n, const float *x, float *y) {
   CK_VECTOR
-  for (long i = 0; i < n; i++) y[i] = ck_net_sigmoidf(x[i]);
+  for (long i = 0; i < n; i++) y[i] = ck_sigmoid(x[i]);
 }
 
 CK_NET void ck_net_sigmoid_backward(long n, const float *y, const float *dy, float *dx) {
@@ -29,7 +29,7 @@ CK_NET void ck_net_sigmoid_backward(long n, const float *y, const float *dy, flo
 
 CK_NET void ck_net_tanh(long n, const float *x, float *y) {
   CK_VECTOR
-  for (long i = 0; i < n; i++) y[i] = ck_net_tanhf(x[i]);
+  for (long i = 0; i < n; i++) y[i] = ck_tanh(x[i]);
 }
 
 CK_NET void ck_net_tanh_backward(long n, const float *y, const float *dy, float *dx) {
@@ -39,13 +39,13 @@ CK_NET void ck_net_tanh_backward(long n, const float *y, const float *dy, float 
 
 CK_NET void ck_net_silu(long n, const float *x, float *y) {
   CK_VECTOR
-  for (long i = 0; i < n; i++) y[i] = x[i] * ck_net_sigmoidf(x[i]);
+  for (long i = 0; i < n; i++) y[i] = x[i] * ck_sigmoid(x[i]);
 }
 
 CK_NET void ck_net_silu_backward(long n, const float *x, const float *dy, float *dx) {
   CK_VECTOR
   for (long i = 0; i < n; i++) {
-    float s = ck_net_sigmoidf(x[i]);
+    float s = ck_sigmoid(x[i]);
     dx[i] = dy[i] * s * (1.0f + x[i] * (1.0f - s));
   }
 }
@@ -58,7 +58,7 @@ CK_NET void ck_net_gelu(long n, const float *x, float *y) {
 CK_NET void ck_net_gelu_backward(long n, const float *x, const float *dy, float *dx) {
   CK_VECTOR
   for (long i = 0; i < n; i++) {
-    float density = 0.398942280f * ck_net_expf(-0.5f * x[i] * x[i]);
+    float density = 0.398942280f * ck_exp(-0.5f * x[i] * x[i]);
     dx[i] = dy[i] * (ck_net_normalf(x[i]) + x[i] * density);
   }
 }

@@ -60,13 +60,13 @@ CK_NET void ck_net_softmax_loss(
     double sum = 0;
     if (dx) {
       float *g = dx + r * columns;
-      for (long c = 0; c < columns; c++) g[c] = ck_net_expf(row[c] - top);
+      for (long c = 0; c < columns; c++) g[c] = ck_exp(row[c] - top);
       for (long c = 0; c < columns; c++) sum += g[c];
       float share = (float)(factor / sum);
       for (long c = 0; c < columns; c++) g[c] *= share;
       g[labels[r]] -= factor;
     } else {
-      for (long c = 0; c < columns; c++) sum += ck_net_expf(row[c] - top);
+      for (long c = 0; c < columns; c++) sum += ck_exp(row[c] - top);
     }
     *loss += log(sum) - ((double)row[labels[r]] - top);
     *correct += best == labels[r];

@@ -111,8 +111,8 @@ private func agrees(_ test: FormulaCase, _ executor: String, wide: Bool = false)
   let dgamma = bench.read(bench.call.parameterGradients[0], layout.channelCount)
   #expect(error(dgamma, backward["parameter:gamma"]) < bound)
   let dalpha = bench.read(bench.call.parameterGradients[1], 1)
-  // One number that terms of both signs cancel in; native tanh is right within 2 units.
-  #expect(error(dalpha, backward["parameter:alpha"]) < (wide ? bound : 1e-5))
+  // One number that terms of both signs cancel in; native code adds a few of them in float first.
+  #expect(error(dalpha, backward["parameter:alpha"]) < (wide ? bound : 4e-6))
 }
 
 /// Small ones; a stopped gradient and a maximum over everything are not what differences measure.

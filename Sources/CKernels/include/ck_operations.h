@@ -57,5 +57,8 @@ const char *ck_operation_name(int i);
 const char *ck_operation_formula(int i);
 /* The number of operands of operation i. */
 int ck_operation_arity(int i);
+/* The functions the formulas call (exp, log, tanh, sigmoid, erf, pow) as C text over types and macros
+   that the reader defines; see ck_functions.h. */
+const char *ck_function_text(void);
 
 #endif

@@ -129,39 +129,71 @@ enum NativePrelude {
 
     """
 
-  /// exp by 2^n e^r with two steps of scaling, so that results may be denormal; tanh by an odd
-  /// polynomial near 0. Errors stay within 2 units in the last place.
-  private static let vectorMath = """
-    IN vf power2(vi n) { return (vf)((n + 127) << 23); }
-    IN vf vexp(vf x) {
-      vf h = nk_if(x < bc(-104.0f), bc(-104.0f), nk_if(x > bc(89.0f), bc(89.0f), x));
-      vf n = (h * 1.44269504f + 12582912.0f) - 12582912.0f;
-      vf r = (h - n * 0.693145752f) - n * 1.42860677e-6f;
-      vf p = bc(1.98993186e-4f);
-      p = p * r + 1.39336739e-3f; p = p * r + 8.33329843e-3f; p = p * r + 4.16664647e-2f;
-      p = p * r + 1.66666667e-1f; p = p * r + 0.5f;
-      p = (p * (r * r) + r) + 1.0f;
-      vi k = __builtin_convertvector(nk_if(n == n, n, bc(0)), vi), j = k >> 1;
-      return p * power2(j) * power2(k - j);
+  /// The functions of `ck_function_text` over vectors, and the formulas' names for them.
+  private static var vectorMath: String {
+    registers + (ck_function_text().map { String(cString: $0) } ?? "") + vectorMacros
+  }
+
+  /// The functions work on registers of the processor, M floats each: long expressions over larger
+  /// vectors come out of gcc in pieces that go through memory.
+  private static let registers = """
+    #if defined(__AVX512F__)
+    #define M W
+    #elif defined(__AVX__)
+    #define M (W / 2)
+    #else
+    #define M (W / 4)
+    #endif
+    typedef float ck_float __attribute__((vector_size(4 * M)));
+    typedef int ck_int __attribute__((vector_size(4 * M)));
+    typedef unsigned ck_uint __attribute__((vector_size(4 * M)));
+    typedef float ck_half __attribute__((vector_size(2 * M)));
+    typedef double ck_double __attribute__((vector_size(4 * M)));
+    typedef i64 ck_long __attribute__((vector_size(4 * M)));
+    typedef unsigned long long ck_ulong __attribute__((vector_size(4 * M)));
+    typedef union { ck_float v; ck_half h[2]; } ck_halves;
+    typedef union { vf v; ck_float r[W / M]; } ck_registers;
+    #define CK_INLINE IN
+    #define ck_f(x) ((ck_float){} + (x))
+    #define ck_d(x) ((ck_double){} + (x))
+    #define ck_infinity __builtin_inff()
+    #define ck_nan __builtin_nanf("")
+    #define ck_float_bits(x) ((ck_uint)(x))
+    #define ck_bits_float(x) ((ck_float)(x))
+    #define ck_double_bits(x) ((ck_ulong)(x))
+    #define ck_bits_double(x) ((ck_double)(x))
+    IN ck_float ck_if(ck_int k, ck_float a, ck_float b) {
+      return (ck_float)((k & (ck_int)a) | (~k & (ck_int)b));
     }
-    IN vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
-    IN vf vtanh(vf x) {
-      vf a = nk_if(x < bc(0), -x, x), s = x * x;
-      vf y = 1.0f - 2.0f / (vexp(a + a) + 1.0f);
-      vf p = bc(3.30761471e-3f);
-      p = p * s - 8.79160742e-3f; p = p * s + 2.18600184e-2f; p = p * s - 5.39676509e-2f;
-      p = p * s + 1.33333319e-1f; p = p * s - 3.33333333e-1f;
-      vf small = x + x * (s * p);
-      y = nk_if(x < bc(0), -y, y);
-      return nk_if(a < bc(0.625f), small, nk_if(x == x, y, x));
+    IN ck_double ck_if_double(ck_long k, ck_double a, ck_double b) {
+      return (ck_double)((k & (ck_long)a) | (~k & (ck_long)b));
     }
-    IN vf vsqrt(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v; }
-    IN vf vlog(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = (float)log((double)u.s[i]); return u.v; }
-    IN vf verf(vf a) { uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = (float)erf((double)u.s[i]); return u.v; }
-    IN vf vpow(vf a, vf b) {
-      uf u = {a}, w = {b};
-      for (int i = 0; i < W; i++) u.s[i] = (float)pow((double)u.s[i], (double)w.s[i]);
+    IN ck_double ck_wide(ck_float x, int half) {
+      ck_halves u = {x}; return __builtin_convertvector(u.h[half], ck_double);
+    }
+    IN ck_float ck_narrow(ck_double a, ck_double b) {
+      ck_halves u = {{}};
+      u.h[0] = __builtin_convertvector(a, ck_half); u.h[1] = __builtin_convertvector(b, ck_half);
       return u.v;
+    }
+    #define ck_in_double(f, a, b) \\
+      ck_narrow(f(ck_wide(a, 0), ck_wide(b, 0)), f(ck_wide(a, 1), ck_wide(b, 1)))
+
+    """
+
+  private static let vectorMacros = """
+    #define EACH(name) IN vf v##name(vf a) { \\
+      ck_registers u = {a}; \\
+      for (int i = 0; i < W / M; i++) u.r[i] = ck_##name(u.r[i]); \\
+      return u.v; }
+    EACH(exp) EACH(log) EACH(tanh) EACH(sigmoid) EACH(erf)
+    IN vf vpow(vf a, vf b) {
+      ck_registers u = {a}, w = {b};
+      for (int i = 0; i < W / M; i++) u.r[i] = ck_pow(u.r[i], w.r[i]);
+      return u.v;
+    }
+    IN vf vsqrt(vf a) {
+      uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v;
     }
     #define CK_IF(k, a, b) nk_if(k, a, b)
     #define CK_N(x) bc(x)
