@@ -23,6 +23,17 @@ extension TilePlanner {
     for pass in stride(from: 1, through: nodes.passCount, by: 1) {
       if !keeps { known = [:] }
       var list: [Emitted] = []
+      let results = nodes.graph.outputs.filter {
+        TileNodes.isTensorResult($0.name) && nodes.stage[$0.node] + 1 == pass
+      }
+      // A sum is there before the statistics of it, and one reading where its addends are two.
+      if let sum = nodes.graph.outputs.first(where: { $0.name == "sum" }) {
+        if pass == 1 {
+          try emitOutput(sum, &list, &known, &nextRegister)
+        } else if plan.level == .whole {
+          known[sum.node] = try tensor(slots.number(ofResult: "sum"))
+        }
+      }
       let due = accumulators.filter { $0.value.pass == pass }
         .sorted {
           ($0.value.across ? 1 : 0, $0.value.array.place.offset) < (
@@ -32,8 +43,7 @@ extension TilePlanner {
       for (key, accumulator) in due {
         try emit(key, accumulator, &list, &known, &nextRegister)
       }
-      for output in nodes.graph.outputs
-      where TileNodes.isTensorResult(output.name) && nodes.stage[output.node] + 1 == pass {
+      for output in results where output.name != "sum" {
         try emitOutput(output, &list, &known, &nextRegister)
       }
       all.append(list)
@@ -182,9 +192,7 @@ extension TilePlanner {
     if let known = known[index] { return known }
     let node = nodes.graph.nodes[index]
     switch node.kind {
-    case .input(let name):
-      return tensor(program.inputs.firstIndex { $0.name == name } ?? 0)
-    case .outputGradient: return tensor(program.inputs.count)
+    case .input, .outputGradient: return try tensor(slots.number(of: node.kind))
     case .stopGradient: return try operand(node.operands[0], &list, &known, &next)
     default:
       let target = register(&next)
@@ -201,7 +209,10 @@ extension TilePlanner {
     return Operand(view: view, register: next)
   }
 
-  private func tensor(_ number: Int) -> Operand {
+  private var slots: TensorSlots { TensorSlots(program) }
+
+  private func tensor(_ number: Int?) throws(NormaError) -> Operand {
+    guard let number else { throw NormaError(.internal, "a plan names a tensor it does not have") }
     var view = ck_view()
     view.kind = Int32(CK_VIEW_TENSOR)
     view.index = Int32(number)
@@ -323,15 +334,7 @@ extension TilePlanner {
     _ output: Graph.Output, _ list: inout [Emitted], _ known: inout [Int: Operand],
     _ next: inout Int
   ) throws(NormaError) {
-    let number: Int
-    if output.name == "y" {
-      number = program.inputs.count + 1
-    } else {
-      let name = output.name.dropFirst("input:".count)
-      number =
-        program.inputs.count + 2 + (program.inputs.firstIndex { $0.name == name } ?? 0)
-    }
-    let target = tensor(number)
+    let target = try tensor(slots.number(ofResult: output.name))
     let node = nodes.graph.nodes[output.node]
     var computed = false
     if case .map = node.kind { computed = true }
