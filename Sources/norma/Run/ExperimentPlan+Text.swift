@@ -62,7 +62,8 @@ extension ExperimentPlan {
     }
     guard !rows.isEmpty else { return nil }
     var table = Table([
-      "norm layer", Table.Column("norm", .left), Table.Column("in the same passes", .left),
+      Table.Column("norm layer", .left), Table.Column("norm", .left),
+      Table.Column("in the same passes", .left),
     ])
     for row in rows {
       table.append([
