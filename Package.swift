@@ -83,7 +83,9 @@ let package = Package(
     tests(
       "NormaPluginsTests",
       ["NormaPlugins", "NormaNorms", "NormaConformance", "NormaCore", "CNormaABI"]),
-    tests("NormaNetworkTests", ["NormaNetwork", "NormaNorms", "NormaCompiler", "NormaCore"]),
+    tests(
+      "NormaNetworkTests",
+      ["NormaNetwork", "NormaNorms", "NormaCompiler", "NormaGraph", "NormaCore"]),
     tests("NormaDataTests", ["NormaData", "NormaCore"]),
     tests("NormaLabTests", ["NormaLab", "NormaNorms", "NormaNetwork", "NormaData", "NormaCore"]),
     tests(

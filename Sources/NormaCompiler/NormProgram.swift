@@ -22,11 +22,13 @@ public struct NormProgram: Sendable {
   public let inputGradients: [Expr]
   /// Gradients of the parameters; empty when none are wanted.
   public let parameterGradients: [Expr]
+  /// What kernels do beside the norm; the expressions above are the norm's alone.
+  public let fusion: Fusion
 
   /// Makes a program and, when asked, differentiates it.
   public init(
     inputs: [Leaf], parameters: [Leaf], buffers: [Leaf], hyper: [String], output: Expr,
-    updates: [(name: String, value: Expr)], gradient: Bool
+    updates: [(name: String, value: Expr)], gradient: Bool, fusion: Fusion = Fusion()
   ) throws(NormaError) {
     self.inputs = inputs
     self.parameters = parameters
@@ -34,6 +36,7 @@ public struct NormProgram: Sendable {
     self.hyper = hyper
     self.output = output
     self.updates = updates
+    self.fusion = fusion
     guard gradient else {
       inputGradients = []
       parameterGradients = []
@@ -47,12 +50,12 @@ public struct NormProgram: Sendable {
     parameterGradients = Array(gradients.dropFirst(inputs.count))
   }
 
-  /// What forward computes: `y` and the updates.
+  /// What forward computes of the norm: `y` and the updates.
   public var forwardResults: [(name: String, value: Expr)] {
     [("y", output)] + updates.map { ("buffer:" + $0.name, $0.value) }
   }
 
-  /// What backward computes: `input:NAME` and `parameter:NAME`.
+  /// What backward computes of the norm: `input:NAME` and `parameter:NAME`.
   public var backwardResults: [(name: String, value: Expr)] {
     zip(inputs, inputGradients).map { ("input:" + $0.name, $1) }
       + zip(parameters, parameterGradients).map { ("parameter:" + $0.name, $1) }

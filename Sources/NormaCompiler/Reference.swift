@@ -18,8 +18,11 @@ public struct Reference: Sendable {
     self.layout = layout
     extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-    forwardGraph = try Graph(program.forwardResults)
-    backwardGraph = try Graph(program.backwardResults)
+    let forward = program.forwardResults
+    let fusion = program.fusion
+    let results = try fusion.surrounding(forward + program.backwardResults)
+    forwardGraph = try Graph(fusion.adding(to: Array(results.prefix(forward.count))))
+    backwardGraph = try Graph(Array(results.dropFirst(forward.count)))
   }
 
   /// The numbers a program reads. Tensors are in the layout's shape, C order.
@@ -34,21 +37,28 @@ public struct Reference: Sendable {
     public var hyper: [Double]
     /// The gradient that arrives at the output; needed by `backward`.
     public var outputGradient: [Double]
+    /// What is added to `x`; `backward` takes the sum as `x`.
+    public var residual: [Double]
+    /// The gradient that arrives at the sum.
+    public var sumGradient: [Double]
 
     /// Makes a set of values.
     public init(
       inputs: [[Double]], parameters: [[Double]] = [], buffers: [[Double]] = [],
-      hyper: [Double] = [], outputGradient: [Double] = []
+      hyper: [Double] = [], outputGradient: [Double] = [], residual: [Double] = [],
+      sumGradient: [Double] = []
     ) {
       self.inputs = inputs
       self.parameters = parameters
       self.buffers = buffers
       self.hyper = hyper
       self.outputGradient = outputGradient
+      self.residual = residual
+      self.sumGradient = sumGradient
     }
   }
 
-  /// `y` in the tensor's shape, and `buffer:NAME` for each updated buffer (none on an empty batch).
+  /// `y` and a kept `sum` in the tensor's shape, and `buffer:NAME` for each updated buffer (none on an empty batch).
   public func forward(_ values: Values) -> [String: [Double]] {
     run(forwardGraph, values)
   }
@@ -64,7 +74,7 @@ public struct Reference: Sendable {
     for output in graph.outputs {
       let value = results[output.node]
       let domain = graph.nodes[output.node].domain
-      if output.name == "y" || output.name.hasPrefix("input:") {
+      if TileNodes.isTensorResult(output.name) {
         named[output.name] = fromCanonical(broadcast(value, from: domain, to: .all))
       } else if output.name.hasPrefix("buffer:") {
         let name = output.name.dropFirst("buffer:".count)
@@ -85,6 +95,8 @@ public struct Reference: Sendable {
     for node in graph.nodes {
       let operands = node.operands.map { (results[$0], graph.nodes[$0].domain) }
       switch node.kind {
+      case Fusion.residual.kind: results.append(toCanonical(values.residual))
+      case Fusion.sumGradient.kind: results.append(toCanonical(values.sumGradient))
       case .input(let name):
         let index = program.inputs.firstIndex { $0.name == name } ?? 0
         results.append(toCanonical(values.inputs[index]))

@@ -42,7 +42,8 @@ public struct ReferenceKernel: NormKernel {
       inputs: call.inputs.map(tensor),
       parameters: zip(call.parameters, program.parameters).map { small($0, $1.roles) },
       buffers: zip(call.buffers, program.buffers).map { small(UnsafePointer($0), $1.roles) },
-      hyper: call.hyper, outputGradient: call.outputGradient.map(tensor) ?? [])
+      hyper: call.hyper, outputGradient: call.outputGradient.map(tensor) ?? [],
+      residual: call.residual.map(tensor) ?? [], sumGradient: call.sumGradient.map(tensor) ?? [])
   }
 
   private func count(_ roles: RoleSet) -> Int { (try? sizes.count(roles)) ?? 0 }
@@ -79,8 +80,9 @@ public struct ReferenceKernel: NormKernel {
     let offsets = offsets()
     keepBuffers(call)
     let results = reference.forward(values(call, offsets))
-    if let y = call.output, let values = results["y"] {
-      for (offset, value) in zip(offsets, values) { y[offset] = Float(value) }
+    for (name, pointer) in [("y", call.output), ("sum", call.sum)] {
+      guard let pointer, let values = results[name] else { continue }
+      for (offset, value) in zip(offsets, values) { pointer[offset] = Float(value) }
     }
     for (leaf, pointer) in zip(program.buffers, call.buffers) {
       guard let values = results["buffer:" + leaf.name] else { continue }

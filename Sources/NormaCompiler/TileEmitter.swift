@@ -23,6 +23,17 @@ extension TilePlanner {
     for pass in stride(from: 1, through: nodes.passCount, by: 1) {
       if !keeps { known = [:] }
       var list: [Emitted] = []
+      let results = nodes.graph.outputs.filter {
+        TileNodes.isTensorResult($0.name) && nodes.stage[$0.node] + 1 == pass
+      }
+      // A sum is there before the statistics of it, and one reading where its addends are two.
+      if let sum = nodes.graph.outputs.first(where: { $0.name == "sum" }) {
+        if pass == 1 {
+          try emitOutput(sum, &list, &known, &nextRegister)
+        } else if plan.level == .whole {
+          known[sum.node] = try tensor(slots.number(ofResult: "sum"))
+        }
+      }
       let due = accumulators.filter { $0.value.pass == pass }
         .sorted {
           ($0.value.across ? 1 : 0, $0.value.array.place.offset) < (
@@ -32,8 +43,7 @@ extension TilePlanner {
       for (key, accumulator) in due {
         try emit(key, accumulator, &list, &known, &nextRegister)
       }
-      for output in nodes.graph.outputs
-      where TileNodes.isTensorResult(output.name) && nodes.stage[output.node] + 1 == pass {
+      for output in results where output.name != "sum" {
         try emitOutput(output, &list, &known, &nextRegister)
       }
       all.append(list)
@@ -184,9 +194,7 @@ extension TilePlanner {
     if let known = known[index] { return known }
     let node = nodes.graph.nodes[index]
     switch node.kind {
-    case .input(let name):
-      return tensor(program.inputs.firstIndex { $0.name == name } ?? 0)
-    case .outputGradient: return tensor(program.inputs.count)
+    case .input, .outputGradient: return try tensor(slots.number(of: node.kind))
     case .stopGradient: return try operand(node.operands[0], &list, &known, &next)
     default:
       let target = register(&next)
@@ -203,7 +211,10 @@ extension TilePlanner {
     return Operand(view: view, register: next)
   }
 
-  private func tensor(_ number: Int) -> Operand {
+  private var slots: TensorSlots { TensorSlots(program) }
+
+  private func tensor(_ number: Int?) throws(NormaError) -> Operand {
+    guard let number else { throw NormaError(.internal, "a plan names a tensor it does not have") }
     var view = ck_view()
     view.kind = Int32(CK_VIEW_TENSOR)
     view.index = Int32(number)
@@ -325,15 +336,7 @@ extension TilePlanner {
     _ output: Graph.Output, _ list: inout [Emitted], _ known: inout [Int: Operand],
     _ next: inout Int
   ) throws(NormaError) {
-    let number: Int
-    if output.name == "y" {
-      number = program.inputs.count + 1
-    } else {
-      let name = output.name.dropFirst("input:".count)
-      number =
-        program.inputs.count + 2 + (program.inputs.firstIndex { $0.name == name } ?? 0)
-    }
-    let target = tensor(number)
+    let target = try tensor(slots.number(ofResult: output.name))
     let node = nodes.graph.nodes[output.node]
     var computed = false
     if case .map = node.kind { computed = true }
@@ -350,51 +353,5 @@ extension TilePlanner {
         instruction(
           Int(CK_DO_MAP), try KernelOperation.index("copy"), value, target: target))
     }
-  }
-
-  // MARK: registers
-
-  /// Gives virtual registers real ones: a register is free again after its last use.
-  private mutating func assignRegisters(
-    _ passes: [[Emitted]], together: Bool
-  ) -> [[ck_instruction]] {
-    var lastUse: [Int: Int] = [:]
-    var position = 0
-    for emitted in passes.joined() {
-      for register in [emitted.a, emitted.b, emitted.c, emitted.target] {
-        if let register { lastUse[register] = position }
-      }
-      position += 1
-    }
-    var real: [Int: Int] = [:]
-    var free: [Int] = []
-    var count = 0
-    position = 0
-    var result: [[ck_instruction]] = []
-    for pass in passes {
-      var instructions: [ck_instruction] = []
-      for var emitted in pass {
-        func place(_ register: Int?) -> Int32? { register.flatMap { real[$0] }.map(Int32.init) }
-        if let r = place(emitted.a) { emitted.instruction.a.index = r }
-        if let r = place(emitted.b) { emitted.instruction.b.index = r }
-        if let r = place(emitted.c) { emitted.instruction.c.index = r }
-        for register in Set([emitted.a, emitted.b, emitted.c].compactMap { $0 }).sorted()
-        where lastUse[register] == position {
-          if let r = real[register] { free.append(r) }
-        }
-        if let target = emitted.target {
-          let r = free.popLast() ?? count
-          if r == count { count += 1 }
-          real[target] = r
-          emitted.instruction.target.index = Int32(r)
-          if lastUse[target] == position { free.append(r) }
-        }
-        instructions.append(emitted.instruction)
-        position += 1
-      }
-      result.append(instructions)
-    }
-    plan.registers = count
-    return result
   }
 }

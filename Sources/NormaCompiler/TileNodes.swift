@@ -38,7 +38,9 @@ struct TileNodes {
   func isFull(_ index: Int) -> Bool { graph.nodes[index].domain == .all }
 
   /// Whether an output is as large as the input.
-  static func isTensorResult(_ name: String) -> Bool { name == "y" || name.hasPrefix("input:") }
+  static func isTensorResult(_ name: String) -> Bool {
+    name == "y" || name == "sum" || name.hasPrefix("input:")
+  }
 
   /// Whether a node reduces a full-size value.
   func isTileReduction(_ index: Int) -> Bool {

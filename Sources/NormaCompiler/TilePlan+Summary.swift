@@ -26,33 +26,40 @@ extension TilePlan {
     }
     let tensor = rows * inner * 4
     let reads = bytesRead(tensor)
-    lines.append("  memory    \(reads) bytes read, \(tensor) written")
+    let writes = tensorsOfPasses.reduce(0) { $0 + $1.written.count } * tensor
+    lines.append("  memory    \(reads) bytes read, \(writes) written")
     if let savedBytes { lines.append("  keeps     \(savedBytes) bytes for backward") }
     return lines.joined(separator: "\n")
   }
 
   /// How often tensors are read from beyond the cache: once a slice, or once a pass over the whole.
   var tensorPasses: Int {
-    level == .whole ? max(1, tensorsOfPasses.filter { !$0.isEmpty }.count) : 1
+    level == .whole ? max(1, tensorsOfPasses.filter { !$0.read.isEmpty }.count) : 1
   }
 
   private func bytesRead(_ tensor: Int) -> Int {
-    if level == .whole { return tensorsOfPasses.map(\.count).reduce(0, +) * tensor }
-    return tensorsOfPasses.reduce(Set<Int32>()) { $0.union($1) }.count * tensor
+    if level == .whole { return tensorsOfPasses.reduce(0) { $0 + $1.read.count } * tensor }
+    let (read, written) = tensorsOfPasses.reduce((Set<Int32>(), Set<Int32>())) {
+      ($0.0.union($1.read), $0.1.union($1.written))
+    }
+    return read.subtracting(written).count * tensor
   }
 
-  /// The tensors that each pass reads.
-  private var tensorsOfPasses: [Set<Int32>] {
+  /// The tensors that each pass reads from memory, and those that it writes.
+  private var tensorsOfPasses: [(read: Set<Int32>, written: Set<Int32>)] {
     passes.map { pass in
-      var seen: Set<Int32> = []
-      for i in 0..<pass.tiles.count {
-        let instruction = pass.tiles.pointer[i]
+      var (read, written): (Set<Int32>, Set<Int32>) = ([], [])
+      for instruction in pass.tiles.buffer {
         for view in [instruction.a, instruction.b, instruction.c]
-        where view.kind == Int32(CK_VIEW_TENSOR) {
-          seen.insert(view.index)
+        where view.kind == Int32(CK_VIEW_TENSOR) && !written.contains(view.index) {
+          read.insert(view.index)
+        }
+        let isMap = [CK_DO_MAP, CK_DO_POSITION].contains(Int(instruction.what))
+        if isMap, instruction.target.kind == Int32(CK_VIEW_TENSOR) {
+          written.insert(instruction.target.index)
         }
       }
-      return seen
+      return (read, written)
     }
   }
 }

@@ -32,7 +32,7 @@ public final class TilesKernel: NormKernel {
     let backward = program.backwardResults
     let lowered = try Lowering(extents: extents).lowered(forward + backward)
     let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
-    let joint = try Graph(named)
+    let joint = try Graph(program.fusion.surrounding(named))
     let updated = Set(program.updates.map(\.name))
     let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count, updated: updated)
     var offsets: [Int] = []
@@ -44,8 +44,9 @@ public final class TilesKernel: NormKernel {
     savedDoubles = total
     let expressions = joint.expressions
     let forwardGraph = try Graph(
-      joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
-        + saved.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) })
+      program.fusion.adding(
+        to: joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
+          + saved.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) }))
     forwardPlan = try TilesKernel.plan(
       forwardGraph, program, extents, form, offsets)
     if backward.isEmpty {
@@ -115,14 +116,28 @@ public final class TilesKernel: NormKernel {
     return KernelMemory(savedBytes: savedDoubles * 8, workspaceBytes: workspace)
   }
 
-  /// Inputs, the arriving gradient, the output, gradients of inputs.
-  private var packedTensorCount: Int { 2 * program.inputs.count + 2 }
+  /// The tensors of the direction that has more of them.
+  private var packedTensorCount: Int {
+    let inputs = program.inputs.count
+    let fusion = program.fusion
+    let forward = inputs + 1 + (fusion.addsResidual ? 1 : 0) + (fusion.keepsSum ? 1 : 0)
+    return max(forward, 2 * inputs + 1 + (fusion.addsSkipGradient ? 1 : 0))
+  }
 
-  /// Stages, schedule and bytes of both directions.
+  /// What runs and with which neighbours, then stages, schedule and bytes of both directions.
   public var planDescription: String? {
-    var text = "forward\n" + forwardPlan.plan.summary(keeps: savedDoubles * 8)
-    if let backwardPlan { text += "\nbackward\n" + backwardPlan.plan.summary(keeps: nil) }
-    return text
+    let text = native.map { "\($0.text.split(separator: "\n").count) lines of C" }
+    let runs =
+      switch (text, native?.code) {
+      case (let text?, _?): "native code, \(text)"
+      case (let text?, nil): "the tile interpreter; native code would be \(text)"
+      case (nil, _): "the tile interpreter"
+      }
+    var lines = ["runs        " + runs]
+    if !program.fusion.isEmpty { lines.append("fused with  \(program.fusion)") }
+    lines += ["forward", forwardPlan.plan.summary(keeps: savedDoubles * 8)]
+    if let backwardPlan { lines += ["backward", backwardPlan.plan.summary(keeps: nil)] }
+    return lines.joined(separator: "\n")
   }
 
   /// Once where statistics belong to slices, else once for each pass over the whole.
@@ -161,19 +176,14 @@ public final class TilesKernel: NormKernel {
     guard let workspace = call.workspace else {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
-    let inputs = program.inputs.count
-    let slots = inputs + 2 + inputs
-    withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: slots) { slot in
-      slot.initialize(repeating: nil)
-      for i in 0..<inputs { slot[i] = UnsafeMutablePointer(mutating: call.inputs[i]) }
-      if backward {
-        slot[inputs] = call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
-        for i in 0..<inputs { slot[inputs + 2 + i] = call.inputGradients[i] }
-      } else {
-        slot[inputs + 1] = call.output
-      }
+    try requireNeighbours(call, backward: backward)
+    let slots = TensorSlots(program)
+    withUnsafeTemporaryAllocation(
+      of: UnsafeMutablePointer<Float>?.self, capacity: slots.count
+    ) { slot in
+      slots.fill(slot, from: call, backward: backward)
       var free = workspace
-      let originals = packedTensors(plan.plan, slot, &free, backward: backward)
+      let originals = packedTensors(plan.plan, slot, &free, readCount: slots.readCount)
       let code = native?.code
       // A result that nobody wants is still computed; it goes nowhere else.
       call.parameters.withUnsafeBufferPointer { parameters in
@@ -185,26 +195,38 @@ public final class TilesKernel: NormKernel {
         ).run()
       }
       if originals {
-        for i in (inputs + 1)..<slots {
-          guard let packed = slot[i] else { continue }
-          let target = i == inputs + 1 ? call.output : call.inputGradients[i - inputs - 2]
-          if let target { transfer(target, packed, gather: false) }
+        for i in slots.readCount..<slots.count {
+          if let packed = slot[i], let target = slots.written(i, by: call, backward: backward) {
+            transfer(target, packed, gather: false)
+          }
         }
       }
+    }
+  }
+
+  /// A kernel that was asked to fuse reads and writes its neighbours' tensors in every call.
+  private func requireNeighbours(_ call: KernelCall, backward: Bool) throws(NormaError) {
+    let fusion = program.fusion
+    let isWhole =
+      backward
+      ? !fusion.addsSkipGradient || call.sumGradient != nil
+      : (!fusion.addsResidual || call.residual != nil) && (!fusion.keepsSum || call.sum != nil)
+    guard isWhole else {
+      throw NormaError(.internal, "a fused kernel (\(fusion)) was called without its neighbours")
     }
   }
 
   /// Copies tensors of a layout that has no matrix form into workspace.
   private func packedTensors(
     _ plan: TilePlan, _ slot: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>,
-    _ free: inout UnsafeMutableRawPointer, backward: Bool
+    _ free: inout UnsafeMutableRawPointer, readCount: Int
   ) -> Bool {
     guard plan.form.packed else { return false }
     for i in slot.indices {
       guard let original = slot[i] else { continue }
       let packed = free.assumingMemoryBound(to: Float.self)
       free += TilePlan.aligned(layout.count * 4)
-      if i <= program.inputs.count { transfer(original, packed, gather: true) }
+      if i < readCount { transfer(original, packed, gather: true) }
       slot[i] = packed
     }
     return true

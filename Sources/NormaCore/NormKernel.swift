@@ -66,8 +66,8 @@ public struct KernelMemory: Sendable, Hashable {
 
 /// The memory of one call. Its owner builds it once and reuses it, so that a step allocates nothing.
 ///
-/// SAFETY: the pointers are valid for the tensors' sizes as long as the owner lives; gradients do not
-/// overlap inputs.
+/// SAFETY: the pointers are valid for the tensors' sizes as long as the owner lives; what a direction
+/// writes overlaps nothing that it reads.
 public struct KernelCall: @unchecked Sendable {
   /// The input tensors, `x` first, in the order of the schema.
   public var inputs: [UnsafePointer<Float>] = []
@@ -77,6 +77,12 @@ public struct KernelCall: @unchecked Sendable {
   public var buffers: [UnsafeMutablePointer<Float>] = []
   /// The values of the real hyper-parameters, in the order of the schema.
   public var hyper: [Double] = []
+  /// What is added to `x` before the norm, by a kernel that was built to; the same layout as `x`.
+  public var residual: UnsafePointer<Float>?
+  /// Where forward writes `x` + `residual`; backward then takes the sum as `x`.
+  public var sum: UnsafeMutablePointer<Float>?
+  /// The gradient that arrives at the sum, added to that of `x` by a kernel that was built to.
+  public var sumGradient: UnsafePointer<Float>?
   /// The output; the same layout as `x`.
   public var output: UnsafeMutablePointer<Float>?
   /// The gradient that arrives at the output.

@@ -5,6 +5,8 @@ public import NormaGraph
 extension NormDefinition: NormProvider {
   /// Itself.
   public var definition: NormDefinition? { self }
+  /// A formula is compiled together with what stands beside it.
+  public var fusesNeighbours: Bool { true }
 
   /// How the formula splits its roles.
   public func splits(
@@ -16,7 +18,8 @@ extension NormDefinition: NormProvider {
 
   /// The traced formula with its leaves in the order of the schema, and its gradients.
   public func program(
-    hyper: [String: HyperValue], channels: Int, mode: Mode, gradient: Bool
+    hyper: [String: HyperValue], channels: Int, mode: Mode, gradient: Bool,
+    fusion: Fusion = Fusion()
   ) throws(NormaError) -> NormProgram {
     let traced = try traced(hyper: hyper, channels: channels, mode: mode)
     return try NormProgram(
@@ -24,7 +27,7 @@ extension NormDefinition: NormProvider {
       parameters: schema.presentParameters(hyper).map { ($0.name, $0.roles) },
       buffers: schema.buffers.filter { $0.isPresent(hyper) }.map { ($0.name, $0.roles) },
       hyper: schema.hyper.filter(\.isReal).map(\.name), output: traced.output,
-      updates: traced.updates, gradient: gradient)
+      updates: traced.updates, gradient: gradient, fusion: fusion)
   }
 
   /// Compiles the formula for a tensor.
@@ -35,7 +38,7 @@ extension NormDefinition: NormProvider {
     do throws(NormaError) {
       let program = try program(
         hyper: request.hyper, channels: layout.channelCount, mode: request.mode,
-        gradient: request.gradient)
+        gradient: request.gradient, fusion: request.fusion)
       if request.mode == .train { try checkBatchStatistics(program, layout) }
       switch request.executor {
       case .reference: return try ReferenceKernel(program: program, layout: layout)

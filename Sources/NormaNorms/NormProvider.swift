@@ -1,3 +1,4 @@
+public import NormaCompiler
 public import NormaCore
 public import NormaGraph
 
@@ -13,17 +14,20 @@ public struct KernelRequest: Sendable {
   public var executor: Executor
   /// Whether `backward` will be called.
   public var gradient: Bool
+  /// What the kernel does for the operations beside it; empty unless the provider fuses.
+  public var fusion: Fusion
 
   /// Makes a request.
   public init(
     hyper: [String: HyperValue], layout: TensorLayout, mode: Mode,
-    executor: Executor = .tiles, gradient: Bool = true
+    executor: Executor = .tiles, gradient: Bool = true, fusion: Fusion = Fusion()
   ) {
     self.hyper = hyper
     self.layout = layout
     self.mode = mode
     self.executor = executor
     self.gradient = gradient
+    self.fusion = fusion
   }
 }
 
@@ -33,10 +37,17 @@ public protocol NormProvider: Sendable {
   var schema: NormSchema { get }
   /// The formula, for all but compiled plugins.
   var definition: NormDefinition? { get }
+  /// Whether kernels can do the work of a norm's neighbours too; false unless said otherwise.
+  var fusesNeighbours: Bool { get }
   /// How a layer splits its roles, given resolved hyper-parameters.
   func splits(_ hyper: [String: HyperValue], channels: Int) throws(NormaError) -> Splits
   /// Builds a kernel.
   func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel
+}
+
+extension NormProvider {
+  /// Kernels written by hand do what they were written for.
+  public var fusesNeighbours: Bool { false }
 }
 
 /// Who put a norm in the registry.

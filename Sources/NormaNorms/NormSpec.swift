@@ -1,4 +1,5 @@
 import NormaGraph
+public import NormaCompiler
 public import NormaCore
 
 /// A norm as a user names it: `"rms"`, or `norm.group { groups = 8 }`.
@@ -145,12 +146,21 @@ public struct NormLayer: Sendable {
 
   /// Builds the kernel for a concrete tensor.
   ///
-  /// - Throws: `usage` when the shape does not suit the norm, with norm, shape and remedies.
+  /// - Throws: `usage` when the shape does not suit the norm, with norm, shape and remedies;
+  ///   also when its kernels cannot do the work of neighbours.
   public func kernel(
-    for layout: TensorLayout, mode: Mode, executor: Executor = .tiles, gradient: Bool = true
+    for layout: TensorLayout, mode: Mode, executor: Executor = .tiles, gradient: Bool = true,
+    fusion: Fusion = Fusion()
   ) throws(NormaError) -> any NormKernel {
-    try entry.provider.makeKernel(
+    guard fusion.isEmpty || entry.provider.fusesNeighbours else {
+      throw NormaError(
+        .usage,
+        "norm.\(entry.schema.name) cannot take in its neighbours (\(fusion)): its kernels are"
+          + " compiled already", help: "only norms that are formulas are fused")
+    }
+    return try entry.provider.makeKernel(
       KernelRequest(
-        hyper: hyper, layout: layout, mode: mode, executor: executor, gradient: gradient))
+        hyper: hyper, layout: layout, mode: mode, executor: executor, gradient: gradient,
+        fusion: fusion))
   }
 }

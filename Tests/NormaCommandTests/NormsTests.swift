@@ -52,6 +52,57 @@ struct NormsTests {
     #expect(try Command(["norms", "show", "lyer"]).errors.contains("did you mean 'layer'?"))
   }
 
+  @Test("A plan has the neighbours that --fuse names, and says what would run it")
+  func fusedPlan() throws {
+    let show = ["norms", "show", "layer", "--plan", "--shape", "64x32", "--mode", "train"]
+    let tiles = show + ["--executor", "tiles"]
+    let alone = try Command(tiles)
+    #expect(alone.status == 0 && alone.errors.isEmpty)
+    #expect(alone.output.contains("runs        the tile interpreter"))
+    #expect(!alone.output.contains("fused with"))
+    let fused = try Command(tiles + ["--fuse", "residual,skip,relu"])
+    #expect(fused.output.contains("fused with  residual before, skip's gradient, relu after"))
+    // x, residual in; sum and y out.
+    #expect(fused.output.contains("16384 bytes read, 16384 written"))
+    #expect(alone.output.contains("8192 bytes read, 8192 written"))
+    let native = try Command(show + ["--executor", "native", "--compile-wait", "60"])
+    #expect(native.status == 0)
+    #expect(native.output.contains("lines of C") == native.errors.isEmpty, "\(native.errors)")
+    for (fuse, part) in [
+      ("rleu", "did you mean 'relu'?"), ("relu,gelu", "not both relu and gelu"), ("", "''"),
+      ("skip,skip", "'skip' is given twice"),
+    ] {
+      let wrong = try Command(tiles + ["--fuse", fuse])
+      #expect(wrong.status == 64 && wrong.output.isEmpty)
+      #expect(wrong.errors.contains(part) && wrong.errors.contains("hint: "), "\(wrong.errors)")
+    }
+    let planless = try Command(["norms", "show", "layer", "--fuse", "relu"])
+    #expect(planless.status == 64 && planless.errors.contains("without --plan"))
+  }
+
+  @Test("A dry run lists what each norm was fused with")
+  func dryRun() throws {
+    let bench = try Workbench()
+    let text = """
+      model("m", { input = { 2 }, nn.linear { 8 }, nn.norm(), nn.relu(),
+        nn.residual { nn.norm "layer", nn.linear { 8 } }, nn.norm(), nn.linear { 3 } })
+      experiment { model = "m", data = dataset "spirals" { train = 60 },
+        sweep = { { "norm", { "rms", "none", "batch" } } }, train = { epochs = 1, batch = 20 } }
+      """
+    try Data(text.utf8).write(to: bench.folder.appending(path: "m.lua"))
+    let run = try Command(
+      ["run", bench.path("m.lua"), "--dry-run", "--executor", "tiles", "--threads", "1"])
+    #expect(run.status == 0, "\(run.errors)")
+    let said = run.output + run.errors
+    for line in [
+      "2.norm             rms, batch  + relu after",
+      "4.residual.1.norm  layer       + skip's gradient",
+      "5.norm             rms, batch  + residual before",
+    ] {
+      #expect(said.contains(line), "\(said)")
+    }
+  }
+
   @Test("A script's norm is listed with its line, shown, and applied like a built-in")
   func script() throws {
     let bench = try Workbench()

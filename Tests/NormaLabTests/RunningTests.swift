@@ -27,6 +27,8 @@ func singleRun() throws {
 
   let run = try scratch.object("a/b/run.json")
   #expect(run["seed"] as? Int == 1)
+  let norms = try #require(run["norms"] as? [[String: Any]])
+  #expect(norms.map { $0["fused"] as? [String] } == [["relu"]])
   #expect((run["versions"] as? [String: Any])?["norma"] as? String == "test")
   #expect(((run["scripts"] as? [String: Any])?["hash"] as? String)?.count == 16)
   #expect(try scratch.text("a/b/lua/x.lua") == "print(1)")
@@ -176,6 +178,7 @@ func shortRuns() throws {
   }
   #expect(plan.cells.count == 4)
   #expect(plan.cells.allSatisfy { $0.parameters == 131 && $0.steps == 300 || $0.parameters == 115 })
+  #expect(plan.cells.allSatisfy { $0.norms.map(\.fused) == [["relu"]] })
   #expect(plan.seconds > 0)
 }
 

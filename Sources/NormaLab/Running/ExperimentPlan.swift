@@ -1,6 +1,6 @@
 public import NormaCore
 import NormaData
-import NormaNetwork
+public import NormaNetwork
 
 /// What a dry run found out: nothing was trained to its end, nothing written.
 public struct ExperimentPlan: Sendable {
@@ -12,6 +12,8 @@ public struct ExperimentPlan: Sendable {
     public let parameters: Int?
     /// Planned memory in bytes: parameters, activations, gradients, workspaces.
     public let bytes: Int?
+    /// The norms at work; empty when it cannot be built.
+    public let norms: [NormUse]
     /// Steps of the run.
     public let steps: Int?
     /// Seconds a step.
@@ -42,18 +44,21 @@ public struct ExperimentPlan: Sendable {
     [
       "type": "plan", "experiment": .text(name), "train": .int(samples.train),
       "validate": .int(samples.validate), "seconds": .number(seconds),
-      "cells": .list(
-        cells.map { planned in
-          [
-            "settings": planned.cell.settingsJSON,
-            "parameters": planned.parameters.map { .int($0) } ?? .null,
-            "bytes": planned.bytes.map { .int($0) } ?? .null,
-            "steps": planned.steps.map { .int($0) } ?? .null,
-            "step_ms": planned.stepSeconds.map { .number($0 * 1000) } ?? .null,
-            "error": planned.failure.map { .text($0.description) } ?? .null,
-          ]
-        }),
-      "files": .list(files.map { .text($0) }),
+      "cells": .list(cells.map(\.json)), "files": .list(files.map { .text($0) }),
+    ]
+  }
+}
+
+extension ExperimentPlan.PlannedCell {
+  var json: JSONValue {
+    [
+      "settings": cell.settingsJSON,
+      "parameters": parameters.map { .int($0) } ?? .null,
+      "bytes": bytes.map { .int($0) } ?? .null,
+      "norms": .list(norms.map(\.json)),
+      "steps": steps.map { .int($0) } ?? .null,
+      "step_ms": stepSeconds.map { .number($0 * 1000) } ?? .null,
+      "error": failure.map { .text($0.description) } ?? .null,
     ]
   }
 }
@@ -72,8 +77,8 @@ extension Lab {
       known[key] = figures
       planned.append(
         ExperimentPlan.PlannedCell(
-          cell: cell, parameters: figures.parameters, bytes: figures.bytes, steps: figures.steps,
-          stepSeconds: figures.stepSeconds, failure: figures.failure))
+          cell: cell, parameters: figures.parameters, bytes: figures.bytes, norms: figures.norms,
+          steps: figures.steps, stepSeconds: figures.stepSeconds, failure: figures.failure))
     }
     if planned.allSatisfy({ $0.failure != nil }), let first = planned.first?.failure { throw first }
     let folder = options.out ?? "runs/DATE-TIME-\(Cell.slug(spec.name))"
@@ -99,10 +104,11 @@ extension Lab {
       let seconds = try run.timeSteps(min(3, run.totalSteps))
       return ExperimentPlan.PlannedCell(
         cell: cell, parameters: run.network.parameterCount, bytes: run.network.plannedBytes,
-        steps: run.totalSteps, stepSeconds: seconds, failure: nil)
+        norms: run.network.norms, steps: run.totalSteps, stepSeconds: seconds, failure: nil)
     } catch {
       return ExperimentPlan.PlannedCell(
-        cell: cell, parameters: nil, bytes: nil, steps: nil, stepSeconds: nil, failure: error)
+        cell: cell, parameters: nil, bytes: nil, norms: [], steps: nil, stepSeconds: nil,
+        failure: error)
     }
   }
 }

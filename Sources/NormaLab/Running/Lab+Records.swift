@@ -64,6 +64,7 @@ extension Lab {
 }
 
 extension NormUse {
+  /// What a run folder and a plan record of it.
   var json: JSONValue {
     let settings = hyper.sorted { $0.key < $1.key }.map { name, value in
       let json: JSONValue =
@@ -78,7 +79,8 @@ extension NormUse {
     }
     return [
       "layer": .text(layer), "name": .text(name), "hyper": .object(settings),
-      "source": .text(source.text), "executor": .text(executor),
+      "source": .text(source.text), "fused": .list(fused.map { .text($0) }),
+      "executor": .text(executor),
     ]
   }
 }

@@ -1,8 +1,15 @@
 import CKernels
+import NormaCompiler
 import NormaCore
 
+/// A layer that is an element-wise function, which a norm before it may compute too.
+protocol ActivationKind: LayerKind {
+  static var activation: Activation { get }
+}
+
 /// max(x, 0).
-enum ReluLayer: LayerKind {
+enum ReluLayer: ActivationKind {
+  static let activation = Activation.relu
   static let schema = LayerSchema("relu", "max(x, 0)")
   static func plan(_ options: LayerOptions, on x: Value, in plan: Plan) -> Value {
     elementwise(x, in: plan, backwardReads: .output, ck_net_relu, ck_net_relu_backward)
@@ -10,7 +17,8 @@ enum ReluLayer: LayerKind {
 }
 
 /// x · Φ(x), Φ being the normal distribution function: the exact form with erf. Hendrycks & Gimpel 2016.
-enum GeluLayer: LayerKind {
+enum GeluLayer: ActivationKind {
+  static let activation = Activation.gelu
   static let schema = LayerSchema("gelu", "x times the normal distribution function of x")
   static func plan(_ options: LayerOptions, on x: Value, in plan: Plan) -> Value {
     elementwise(x, in: plan, backwardReads: .input, ck_net_gelu, ck_net_gelu_backward)
@@ -18,7 +26,8 @@ enum GeluLayer: LayerKind {
 }
 
 /// x · sigmoid(x).
-enum SiluLayer: LayerKind {
+enum SiluLayer: ActivationKind {
+  static let activation = Activation.silu
   static let schema = LayerSchema("silu", "x times sigmoid(x)")
   static func plan(_ options: LayerOptions, on x: Value, in plan: Plan) -> Value {
     elementwise(x, in: plan, backwardReads: .input, ck_net_silu, ck_net_silu_backward)
@@ -26,7 +35,8 @@ enum SiluLayer: LayerKind {
 }
 
 /// The hyperbolic tangent.
-enum TanhLayer: LayerKind {
+enum TanhLayer: ActivationKind {
+  static let activation = Activation.tanh
   static let schema = LayerSchema("tanh", "the hyperbolic tangent")
   static func plan(_ options: LayerOptions, on x: Value, in plan: Plan) -> Value {
     elementwise(x, in: plan, backwardReads: .output, ck_net_tanh, ck_net_tanh_backward)
@@ -34,7 +44,8 @@ enum TanhLayer: LayerKind {
 }
 
 /// 1 / (1 + exp(-x)).
-enum SigmoidLayer: LayerKind {
+enum SigmoidLayer: ActivationKind {
+  static let activation = Activation.sigmoid
   static let schema = LayerSchema("sigmoid", "1 / (1 + exp(-x))")
   static func plan(_ options: LayerOptions, on x: Value, in plan: Plan) -> Value {
     elementwise(x, in: plan, backwardReads: .output, ck_net_sigmoid, ck_net_sigmoid_backward)

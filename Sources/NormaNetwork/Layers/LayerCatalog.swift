@@ -5,6 +5,8 @@ protocol LayerKind: Sendable {
   static var schema: LayerSchema { get }
   /// Whether its input is symbols, not numbers.
   static var takesSymbols: Bool { get }
+  /// Whether it settles its input itself where a residual begins or ends.
+  static var takesUnsettled: Bool { get }
   /// Checks the input's shape, asks for memory and adds the layer's operations.
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
@@ -13,6 +15,7 @@ protocol LayerKind: Sendable {
 
 extension LayerKind {
   static var takesSymbols: Bool { false }
+  static var takesUnsettled: Bool { false }
 }
 
 /// The layer kinds there are.

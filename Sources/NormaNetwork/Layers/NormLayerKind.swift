@@ -1,3 +1,4 @@
+import NormaCompiler
 import NormaCore
 import NormaNorms
 
@@ -10,6 +11,7 @@ enum NormLayerKind: LayerKind {
         "axis", .ints, default: .number(-1),
         "the axes that form the channels, the batch being axis 0")
     ], norm: .positional)
+  static let takesUnsettled = true
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
@@ -20,11 +22,24 @@ enum NormLayerKind: LayerKind {
         help: "write nn.norm \"layer\", or give the model norm = \"layer\"; \"none\" means no norm")
     }
     if spec.name == NormSpec.noneName { return x }
-    let norm = try plan.norm(spec, on: x.shape, axis: options.ints("axis") ?? [-1])
-    return plan.operation(on: x, output: x.shape, keepsInput: true) { memory, x, y in
+    let provider = try plan.registry.entry(spec.name).provider
+    let fuses = plan.fusesNeighbours && provider.fusesNeighbours
+    let x = fuses ? x : plan.settled(x)
+    let fusion = Fusion(
+      addsResidual: x.addend != nil, keepsSum: plan.isTraining || x.fork != nil,
+      addsSkipGradient: plan.isTraining && x.fork != nil && x.gradient != nil,
+      activation: fuses ? plan.takeActivation() : nil)
+    let norm = try plan.norm(
+      spec, on: x.shape, axis: options.ints("axis") ?? [-1], fusion: fusion)
+    let (addend, fork) = (x.addend?.data, x.fork)
+    addend?.use(at: plan.now)
+    let sum = fusion.keepsSum ? plan.saved(bytes: 4 * plan.batch * x.count) : nil
+    fork?.begin(with: sum ?? x.data, back: plan.back)
+    // Backward reads the sum where there is one.
+    return plan.operation(on: x, output: x.shape, keepsInput: addend == nil) { memory, x, y in
       norm.operation(
-        memory, input: x.data, output: y.data, inputGradient: x.gradient,
-        outputGradient: y.gradient)
+        memory, input: x.data, residual: addend, sum: sum, output: y.data,
+        inputGradient: x.gradient, outputGradient: y.gradient, sumGradient: fork?.gradient)
     }
   }
 }
@@ -39,15 +54,19 @@ struct PlannedNorm {
   fileprivate let workspace: Slot
   fileprivate let backWorkspace: Slot
 
-  /// The norm at work from one slot to another.
+  /// The norm at work from one slot to another, with those of its neighbours that it was planned for.
   func operation(
-    _ memory: Memory, input: Slot, output: Slot, inputGradient: Slot?, outputGradient: Slot?
+    _ memory: Memory, input: Slot, residual: Slot? = nil, sum: Slot? = nil, output: Slot,
+    inputGradient: Slot?, outputGradient: Slot?, sumGradient: Slot? = nil
   ) -> any Operation {
     var call = KernelCall()
     call.inputs = [UnsafePointer(memory.floats(input))]
     call.parameters = parameters.map { UnsafePointer(memory.state.value($0)) }
     call.buffers = buffers.map { memory.state.value($0) }
     call.hyper = layer.realHyper
+    call.residual = memory.floats(residual).map { UnsafePointer($0) }
+    call.sum = memory.floats(sum)
+    call.sumGradient = memory.floats(sumGradient).map { UnsafePointer($0) }
     call.output = memory.floats(output)
     call.outputGradient = memory.floats(outputGradient).map { UnsafePointer($0) }
     call.inputGradients = [memory.floats(inputGradient)]
@@ -59,6 +78,7 @@ struct PlannedNorm {
     call.threads = memory.threads
     var back = call
     back.workspace = memory.raw(backWorkspace)
+    if let sum { back.inputs = [UnsafePointer(memory.floats(sum))] }
     return NormOperation(kernel, forward: call, backward: back)
   }
 }
@@ -66,14 +86,14 @@ struct PlannedNorm {
 extension Plan {
   /// Plans a norm of values of the given shape; `prefix` tells several norms of one layer apart.
   func norm(
-    _ spec: NormSpec, on shape: [Int], axis: [Int], prefix: String = ""
+    _ spec: NormSpec, on shape: [Int], axis: [Int], prefix: String = "", fusion: Fusion = Fusion()
   ) throws(NormaError) -> PlannedNorm {
     let layout = try TensorLayout(shape: [batch] + shape, axis: axis)
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     let kernel: any NormKernel
     do throws(NormaError) {
       kernel = try layer.kernel(
-        for: layout, mode: mode, executor: executor, gradient: isTraining)
+        for: layout, mode: mode, executor: executor, gradient: isTraining, fusion: fusion)
     } catch {
       throw error.at(spec.place)
     }
@@ -97,7 +117,7 @@ extension Plan {
     norms.append {
       NormUse(
         layer: path, name: layer.entry.schema.name, hyper: layer.hyper,
-        source: layer.entry.source, executor: kernel.executor)
+        source: layer.entry.source, fusion: fusion, executor: kernel.executor)
     }
     let need = kernel.memory(threads: threads)
     let workspace = slot(bytes: need.workspaceBytes, at: now)

@@ -19,13 +19,22 @@ protocol Operation: AnyObject {
 }
 
 /// A tensor between layers: `shape` without the batch, its data and, in training, its gradient.
+///
+/// Where a residual begins or ends the value is unsettled: a norm that comes next does the residual's
+/// work along with its own, before any other layer `Plan.settled` adds operations for it.
 struct Value {
-  let shape: [Int]
+  var shape: [Int]
   let data: Slot
   /// Nil where no gradient is wanted (the network's input).
   let gradient: Slot?
   /// Whether the next layer may write its output over the data.
   var mayOverwrite: Bool
+  /// Whether the operation that made the value writes over its gradient on the way back.
+  var gradientIsOverwritten = false
+  /// What is still to be added to the data: a residual ended here.
+  var addend: Addend?
+  /// The residual that begins here and will read the value, with its addend, once more.
+  var fork: ForkPoint?
   /// How many symbols there are, where the data are symbols (0, 1, ... kept as floats).
   var vocabulary: Int?
 
@@ -34,8 +43,8 @@ struct Value {
 
   /// The same elements under another shape.
   func reshaped(_ shape: [Int]) -> Value {
-    var value = Value(shape: shape, data: data, gradient: gradient, mayOverwrite: mayOverwrite)
-    value.vocabulary = vocabulary
+    var value = self
+    value.shape = shape
     return value
   }
 }

@@ -1,3 +1,4 @@
+import NormaCompiler
 import NormaCore
 import NormaNorms
 
@@ -20,16 +21,21 @@ final class Plan {
   /// How many symbols the data has; nil for numeric data, or while it is not known.
   let vocabulary: Int?
   let state: State
+  /// Whether norms do the work of their neighbours.
+  let fusesNeighbours: Bool
   private(set) var nodes: [Node] = []
   private(set) var slots: [Slot] = []
   /// The norms in use, in the order of the layers.
   var norms: [() -> NormUse] = []
   /// The layer being planned.
   private(set) var layer: LayerName
+  /// The layer after it in the same sequence, and whether its work is done already.
+  private var next: LayerSpec?
+  private var nextIsTaken = false
 
   init(
     model: ModelSpec, batch: Int, mode: Mode, threads: Int, registry: NormRegistry,
-    executor: Executor, state: State
+    executor: Executor, state: State, fusesNeighbours: Bool = true
   ) {
     self.batch = batch
     self.mode = mode
@@ -39,6 +45,7 @@ final class Plan {
     self.defaultNorm = model.norm
     vocabulary = model.vocabulary?.size
     self.state = state
+    self.fusesNeighbours = fusesNeighbours
     layer = LayerName(model: model.name)
   }
 
@@ -106,16 +113,17 @@ final class Plan {
     let overwrite = inPlace && x.mayOverwrite && !(isTraining && keepsInput)
     let data = overwrite ? x.data : tensor(shape, at: now)
     var gradient: Slot?
+    let shared = inPlace && isTraining ? x.gradient : nil
     if isTraining {
-      let shared = inPlace ? x.gradient : nil
       gradient = shared ?? tensor(shape, at: back)
       gradient?.use(at: back)
       x.gradient?.use(at: back)
       if keepsInput { x.data.use(at: back) }
       if keepsOutput { data.use(at: back) }
     }
-    let y = Value(
+    var y = Value(
       shape: shape, data: data, gradient: gradient, mayOverwrite: !(isTraining && keepsOutput))
+    y.gradientIsOverwritten = shared != nil
     nodes.append(
       Node(layer: layer, output: y) { memory throws(NormaError) in try make(memory, x, y) })
     return y
@@ -135,13 +143,34 @@ final class Plan {
     return y
   }
 
+  /// Adds an operation that adds a tensor to `x`; both have the output's gradient.
+  func join(_ x: Value, _ addend: Addend) -> Value {
+    x.data.use(at: now)
+    addend.data.use(at: now)
+    let y = Value(
+      shape: x.shape, data: tensor(x.shape, at: now), gradient: x.gradient, mayOverwrite: true)
+    let count = batch * x.count
+    nodes.append(
+      Node(layer: addend.layer, output: y) { memory in
+        JoinOperation(
+          count: count, a: memory.floats(x.data), b: memory.floats(addend.data),
+          y: memory.floats(y.data))
+      })
+    return y
+  }
+
   /// Plans layers one after the other; an error gets the layer's place and path.
   func sequence(_ specs: [LayerSpec], on input: Value) throws(NormaError) -> Value {
     var x = input
     let outer = layer
     defer { layer = outer }
-    for (index, spec) in LayerSpec.flattened(specs).enumerated() {
-      layer = outer.appending(index: index + 1, kind: spec.kind, place: spec.place)
+    let layers = LayerSpec.flattened(specs)
+    var index = 0
+    while index < layers.count {
+      let spec = layers[index]
+      index += 1
+      layer = outer.appending(index: index, kind: spec.kind, place: spec.place)
+      next = index < layers.count ? layers[index] : nil
       do throws(NormaError) {
         let kind = try LayerCatalog.kind(spec.kind)
         let options = try LayerOptions(spec, schema: kind.schema)
@@ -151,13 +180,26 @@ final class Plan {
             .usage, "nn.\(spec.kind): cannot compute with symbols",
             help: "make nn.embed the first layer: it gives each symbol a vector")
         }
+        if !kind.takesUnsettled { x = settled(x) }
         x = try kind.plan(options, on: x, in: self)
+        if nextIsTaken { index += 1 }
+        nextIsTaken = false
         try check(x, "an output")
       } catch {
         throw error.at(spec.place).located(in: layer)
       }
     }
     return x
+  }
+
+  /// The activation right behind the layer being planned, whose work that layer takes over; nil when
+  /// there is none. Layers further on keep their numbers.
+  func takeActivation() -> Activation? {
+    guard let next, next == LayerSpec(next.kind, place: next.place),
+      let kind = try? LayerCatalog.kind(next.kind) as? any ActivationKind.Type
+    else { return nil }
+    nextIsTaken = true
+    return kind.activation
   }
 
   /// The units of a dense layer: a number, or as many as there are symbols.

@@ -1,3 +1,4 @@
+public import NormaCompiler
 public import NormaCore
 public import NormaNorms
 
@@ -23,8 +24,12 @@ public struct NormUse: Sendable, Hashable {
   public let hyper: [String: HyperValue]
   /// Who provides it.
   public let source: NormSource
+  /// What it does for the layers beside it.
+  public let fusion: Fusion
   /// What runs it: `native`, `tiles`, `reference`, or a plugin's id.
   public let executor: String
+  /// The neighbours as words, such as `["residual", "relu"]`.
+  public var fused: [String] { fusion.words }
 }
 
 extension Network {

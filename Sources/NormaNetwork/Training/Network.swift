@@ -53,7 +53,7 @@ public final class Network {
   package init(
     _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
     training: TrainingSpec?, executor: Executor = .tiles, threads: Int = 1, seed: UInt64 = 0,
-    wantsInputGradient: Bool
+    wantsInputGradient: Bool, fusesNeighbours: Bool = true
   ) throws(NormaError) {
     let evaluationBatch = evaluationBatch ?? batch
     guard batch >= 1, evaluationBatch >= 1 else {
@@ -88,9 +88,9 @@ public final class Network {
     func plan(_ mode: Mode, _ batch: Int) throws(NormaError) -> (Plan, Value, Value) {
       let plan = Plan(
         model: spec, batch: batch, mode: mode, threads: threads, registry: registry,
-        executor: executor, state: state)
+        executor: executor, state: state, fusesNeighbours: fusesNeighbours)
       let input = plan.input(spec.input, wantsGradient: wantsInputGradient)
-      let output = try plan.sequence(spec.layers, on: input)
+      let output = plan.settled(try plan.sequence(spec.layers, on: input))
       output.data.use(at: .turn)
       output.gradient?.use(at: .turn)
       return (plan, input, output)

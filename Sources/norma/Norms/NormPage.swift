@@ -52,9 +52,11 @@ struct NormPage: Encodable {
 
   /// Gathers a norm's page.
   ///
-  /// - Throws: `usage` for an unknown norm, a setting or a shape it cannot take.
+  /// - Parameter plan: what runs the plans that are shown, and with which neighbours; nil shows none.
+  /// - Throws: `usage` for an unknown norm, a setting, a shape or a neighbour it cannot take.
   init(
-    spec: NormSpec, registry: NormRegistry, layout: TensorLayout, mode: Mode?, plan: Bool
+    spec: NormSpec, registry: NormRegistry, layout: TensorLayout, mode: Mode?,
+    plan: (executor: Executor, neighbours: [String])?
   ) throws(NormaError) {
     let entry = try registry.entry(spec.name)
     let schema = entry.schema
@@ -90,9 +92,16 @@ struct NormPage: Encodable {
     parameters = schema.parameters.map(State.init)
     buffers = schema.buffers.map(State.init)
     var plans: [String: String] = [:]
-    if plan {
+    if let plan {
+      var kernels: [(mode: Mode, kernel: any NormKernel)] = []
       for mode in mode.map({ [$0] }) ?? [.train, .infer] {
-        let kernel = try layer.kernel(for: layout, mode: mode)
+        let kernel = try layer.kernel(
+          for: layout, mode: mode, executor: plan.executor,
+          fusion: try Fusion(words: plan.neighbours, mode: mode))
+        kernels.append((mode, kernel))
+      }
+      plan.executor.settle()
+      for (mode, kernel) in kernels {
         plans[mode.rawValue] =
           kernel.planDescription ?? "\(kernel.executor): says nothing of its plan"
       }

@@ -12,6 +12,7 @@ struct NormsShowCommand: ParsableCommand {
       Examples:
         norma norms show batch
         norma norms show group --hyper groups=8 --plan --shape 32x56x56x64
+        norma norms show layer --plan --fuse residual,skip,relu
         norma norms show layer --json
       """)
 
@@ -20,6 +21,15 @@ struct NormsShowCommand: ParsableCommand {
 
   @Flag(help: "Show how it is executed on a tensor of the given shape.")
   var plan = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Plan the norm with neighbours, as in a network: residual (an addend before it), skip (a"
+        + " gradient added in backward), or an activation after it (relu, gelu, silu, tanh,"
+        + " sigmoid).", valueName: "name,..."))
+  var fuse: String?
+
+  @OptionGroup var executorOptions: ExecutorOptions
 
   @Option(help: "The tensor's shape, such as 32x56x56x64.")
   var shape = "4096x1024"
@@ -38,12 +48,25 @@ struct NormsShowCommand: ParsableCommand {
   @OptionGroup var registryOptions: RegistryOptions
   @OptionGroup var output: OutputOptions
 
+  mutating func validate() throws {
+    if let fuse, !plan {
+      throw NormaError(
+        .usage, "--fuse \(fuse) without --plan", help: "add --plan: nothing else would change")
+    }
+  }
+
   func run() throws {
     let layout = try TensorLayout(
       shape: Settings.shape(shape), axis: Settings.axes(axis))
     let spec = try Settings.norm(name, hyper: hyper)
-    let page = try registryOptions.withRegistry {
-      try NormPage(spec: spec, registry: $0, layout: layout, mode: mode, plan: plan)
+    let words = fuse?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let page = try registryOptions.withRegistry { registry in
+      func page(_ executor: Executor?) throws(NormaError) -> NormPage {
+        try NormPage(
+          spec: spec, registry: registry, layout: layout, mode: mode,
+          plan: executor.map { ($0, words ?? []) })
+      }
+      return plan ? try executorOptions.withExecutor(page) : try page(nil)
     }
     if output.json {
       try output.write(json: page)

@@ -1,5 +1,7 @@
+import NormaCompiler
 import NormaCore
 import NormaLab
+import NormaNetwork
 import NormaTerminal
 
 extension ExperimentPlan {
@@ -8,6 +10,7 @@ extension ExperimentPlan {
     let terminal = Terminal.detect(.output, color: color)
     var lines = structure.map { StyledText($0) }
     lines.append("")
+    if let norms { lines += norms.lines(width: terminal.width) + [""] }
     lines.append(
       StyledText("experiment \(name)", .bold)
         + StyledText(
@@ -43,5 +46,30 @@ extension ExperimentPlan {
     var whole = terminal
     whole.width = nil
     return lines.map { $0.rendered(for: whole) + "\n" }.joined()
+  }
+
+  /// The norm layers and what each does for the layers beside it; nil where no cell has one.
+  private var norms: Table? {
+    // Cells differ in their norms more often than in what these are fused with.
+    var rows: [(layer: String, fused: String, names: [String])] = []
+    for use in cells.flatMap(\.norms) {
+      let fused = use.fusion.isEmpty ? "" : "+ \(use.fusion)"
+      if let row = rows.firstIndex(where: { $0.layer == use.layer && $0.fused == fused }) {
+        if !rows[row].names.contains(use.name) { rows[row].names.append(use.name) }
+      } else {
+        rows.append((use.layer, fused, [use.name]))
+      }
+    }
+    guard !rows.isEmpty else { return nil }
+    var table = Table([
+      Table.Column("norm layer", .left), Table.Column("norm", .left),
+      Table.Column("in the same passes", .left),
+    ])
+    for row in rows {
+      table.append([
+        StyledText(row.layer), StyledText(row.names.joined(separator: ", ")), StyledText(row.fused),
+      ])
+    }
+    return table
   }
 }

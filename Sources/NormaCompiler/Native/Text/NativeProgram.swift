@@ -88,6 +88,8 @@ struct NativeProgram {
     var written: [Int32: Source] = [:]
     for planned in plan.passes {
       var pass = Pass()
+      // Between passes over the whole tensor nothing stays at hand: what was written is read.
+      if plan.level == .whole { written = [:] }
       for instruction in planned.tiles.buffer {
         func source(_ view: ck_view) -> Source? {
           switch Int(view.kind) {
