@@ -20,7 +20,8 @@ extension Fusion {
     if let activation, let y = results.first(where: { $0.name == "y" })?.value {
       let dy = Expr.outputGradient("y")
       let behind = try activation.gradient(at: y, arriving: dy)
-      let values = try Graph(results).substituting([dy.kind: behind])
+      let graph = try Graph(results)
+      let values = graph.substituting([dy.kind: behind.split(as: graph.splits)])
       fused = zip(results, values).map { ($0.name, $1) }
       fused = fused.map { $0.name == "y" ? ("y", activation.applied(to: $0.value)) : $0 }
     }
@@ -36,8 +37,17 @@ extension Fusion {
   func adding(to results: [Result]) throws(NormaError) -> [Result] {
     guard addsResidual else { return results }
     let x = Expr.input("x")
-    let sum = x + Fusion.residual
-    let values = try Graph(results).substituting([x.kind: sum])
+    let graph = try Graph(results)
+    let sum = (x + Fusion.residual).split(as: graph.splits)
+    let values = graph.substituting([x.kind: sum])
     return zip(results, values).map { ($0.name, $1) } + (keepsSum ? [("sum", sum)] : [])
+  }
+}
+
+extension Expr {
+  /// The same value in a graph whose roles are split.
+  fileprivate func split(as splits: Splits) -> Expr {
+    let grouped = splits.groups.map { group($0) } ?? self
+    return splits.chunkSize.map { grouped.chunk($0) } ?? grouped
   }
 }

@@ -4,8 +4,12 @@ import NormaGraph
 /// The tensors of a call by number: those that are read, then those that are written.
 struct TensorSlots {
   private let inputs: [String]
+  private let fusion: Fusion
 
-  init(_ program: NormProgram) { inputs = program.inputs.map(\.name) }
+  init(_ program: NormProgram) {
+    inputs = program.inputs.map(\.name)
+    fusion = program.fusion
+  }
 
   private var outputGradient: Int { inputs.count }
   private var residual: Int { inputs.count + 1 }
@@ -40,7 +44,7 @@ struct TensorSlots {
     }
   }
 
-  /// Points each number at its tensor in a call; nil where the direction has none.
+  /// Points each number at its tensor in a call; nil where the direction, or the plan, has none.
   func fill(
     _ slots: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>, from call: KernelCall,
     backward: Bool
@@ -49,8 +53,10 @@ struct TensorSlots {
     for i in inputs.indices { slots[i] = UnsafeMutablePointer(mutating: call.inputs[i]) }
     if backward {
       slots[outputGradient] = call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
-      slots[sumGradient] = call.sumGradient.map { UnsafeMutablePointer(mutating: $0) }
-    } else {
+      if fusion.addsSkipGradient {
+        slots[sumGradient] = call.sumGradient.map { UnsafeMutablePointer(mutating: $0) }
+      }
+    } else if fusion.addsResidual {
       slots[residual] = call.residual.map { UnsafeMutablePointer(mutating: $0) }
     }
     for i in readCount..<count { slots[i] = written(i, by: call, backward: backward) }
@@ -61,6 +67,7 @@ struct TensorSlots {
     if number >= firstGradient {
       return backward ? call.inputGradients[number - firstGradient] : nil
     }
-    return backward ? nil : number == sum ? call.sum : call.output
+    if backward { return nil }
+    return number == output ? call.output : fusion.keepsSum ? call.sum : nil
   }
 }
