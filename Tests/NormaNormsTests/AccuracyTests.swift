@@ -157,7 +157,7 @@ struct AccuracyTests {
       + " \(layer.entry.schema.summary), \(expected.layout.shape) \(expected.layout.channelAxes),"
       + " \(expected.mode), epsilon \(expected.epsilon)"
     for (name, error) in errors {
-      #expect(error <= bound(name, expected.input, executor), "\(title): \(name)")
+      #expect(error <= bound, "\(title): \(name)")
     }
     #expect(harness.violations == [])
     #expect(harness.buffers.values.allSatisfy { $0.allSatisfy(\.isFinite) })
@@ -168,12 +168,7 @@ struct AccuracyTests {
   }
 
   /// The error allowed, relative to the scale of the tensor.
-  private func bound(_ name: String, _ input: HardInput, _ executor: Executor) -> Double {
-    // Native code adds 8 values in float before it adds in double: too many for a sum of 65536 terms
-    // of both signs, which is as large as 256 of them.
-    if input.isLong, executor.name == "native", ["dgamma", "dbeta"].contains(name) { return 4e-7 }
-    return 2e-7
-  }
+  private let bound = 2e-7
 
   /// The largest difference relative to the largest exact value; what float32 cannot hold is left out.
   ///

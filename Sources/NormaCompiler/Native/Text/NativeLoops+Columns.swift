@@ -1,10 +1,10 @@
 extension NativeLoops {
-  /// Sixteen rows at a time, a block of columns after the other: sums of columns.
+  /// A few rows at a time, a block of columns after the other: sums of columns.
   func columnLoop(
     _ sums: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
     // Sums that differ from row to row take rows one by one.
-    let rows = sums.contains { $0.address.row != 0 } ? 1 : 16
+    let rows = sums.contains { $0.address.row != 0 } ? 1 : 2 * NativeLoops.terms
     let wideBlock = inner >= 2 * lanes && sums.count <= 4 ? 2 : 1
     var lines = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",

@@ -32,7 +32,7 @@ extension NativeLoops {
         var first = body(inner < lanes ? inner : nil, "0", "f")
         let v = first.vector(sum.a)
         let kept = inner < lanes ? "keep(\(v), \(inner))" : v
-        let shift = "hsf(\(kept)) * \(NativeBody.number(1 / Float(min(inner, lanes))))"
+        let shift = "first4(\(kept)) * \(NativeBody.number(1 / Float(min(inner, 4))))"
         if sum.isAlone(in: plan) {
           lines += first.statements
           lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")
@@ -78,7 +78,7 @@ extension NativeLoops {
     return lines + ["}"]
   }
 
-  /// Sums of a row in several partial sums of float, of 8 terms and what is left at the end.
+  /// Sums of a row in several partial sums of float, of few terms and what is left at the end.
   private func partialSums(
     _ sums: [NativeProgram.Accumulation],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
@@ -87,7 +87,7 @@ extension NativeLoops {
     let vectors = inner / lanes
     let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
-    let most = 8 * unroll * lanes
+    let most = NativeLoops.terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
       (0..<count).flatMap { u in
         sums.enumerated().map { k, sum in partials(k, sum, "_\(u)") }
@@ -101,7 +101,7 @@ extension NativeLoops {
     func join(_ count: Int) -> [String] {
       sums.enumerated().map { k, sum in
         func joined(_ name: String) -> String {
-          (0..<count).map { "\(name)\(k)_\($0)" }.joined(separator: " + ")
+          NativeLoops.joined((0..<count).map { "\(name)\(k)_\($0)" })
         }
         switch sum.family {
         case .moments:

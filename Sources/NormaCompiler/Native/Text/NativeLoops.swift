@@ -1,12 +1,14 @@
 /// The loops over the rows of a block, for one pass.
 ///
-/// Sums run in float for at most 8 terms, then in double. `wide` asks for double throughout: a caller
+/// Sums run in float for a few terms, then in double. `wide` asks for double throughout: a caller
 /// that finds a sum overflowed or vanished runs the pass again that way.
 struct NativeLoops {
   let program: NativeProgram
   let plan: TilePlan
   let pass: NativeProgram.Pass
 
+  /// Terms that are added in float: four keep sums of 65536 values within 2e-7.
+  static let terms = 4
   let lanes = NativePrelude.lanes
   var inner: Int { plan.inner }
   var whole: Int { inner / lanes * lanes }
@@ -19,6 +21,13 @@ struct NativeLoops {
     // Results are written where the other loop is not needed.
     if byColumn.isEmpty { return rowLoop(byRow, pass.outputs) }
     return (byRow.isEmpty ? [] : rowLoop(byRow, [])) + columnLoop(byColumn, pass.outputs)
+  }
+
+  /// A sum of names in pairs.
+  static func joined(_ names: [String]) -> String {
+    guard names.count > 2 else { return names.joined(separator: " + ") }
+    let half = names.count / 2
+    return "(\(joined(Array(names[..<half])))) + (\(joined(Array(names[half...]))))"
   }
 
   func partials(_ k: Int, _ sum: NativeProgram.Accumulation, _ suffix: String) -> String {

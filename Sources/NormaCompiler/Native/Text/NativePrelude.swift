@@ -44,8 +44,14 @@ enum NativePrelude {
     IN void stn(float *p, vf v, int n) { copy(p, &v, 4 * n); }
     IN vf bc(float x) { return (vf){} + x; }
     IN vi bi(int x) { return (vi){} + x; }
-    IN vd lo(vf v) { uf u = {v}; return __builtin_convertvector(u.h[0], vd); }
-    IN vd hi(vf v) { uf u = {v}; return __builtin_convertvector(u.h[1], vd); }
+    #if defined(__AVX512F__) && !defined(__clang__)
+    // gcc 12 makes three instructions of what is one.
+    IN vd twice(vh h) { return __builtin_ia32_cvtps2pd512_mask(h, (vd){}, (signed char)-1, 4); }
+    #else
+    IN vd twice(vh h) { return __builtin_convertvector(h, vd); }
+    #endif
+    IN vd lo(vf v) { uf u = {v}; return twice(u.h[0]); }
+    IN vd hi(vf v) { uf u = {v}; return twice(u.h[1]); }
     IN vf narrow(const double *p) {
       uf u; vd a, b; copy(&a, p, sizeof a); copy(&b, p + W / 2, sizeof b);
       u.h[0] = __builtin_convertvector(a, vh); u.h[1] = __builtin_convertvector(b, vh); return u.v;
@@ -67,12 +73,11 @@ enum NativePrelude {
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
-    IN float hsf(vf v) {
-      typedef float f4 __attribute__((vector_size(16)));
+    IN float first4(vf v) {
+      typedef union { vh v; float s[W / 2]; } uh;
       uf a = {v};
-      union { vh v; f4 h[2]; } b = {a.h[0] + a.h[1]};
-      f4 s = b.h[0] + b.h[1];
-      return (s[0] + s[1]) + (s[2] + s[3]);
+      uh b = {a.h[0]};
+      return (b.s[0] + b.s[1]) + (b.s[2] + b.s[3]);
     }
     #if defined(__clang__)
     IN void stream(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
