@@ -194,9 +194,13 @@ final class Plan {
 
   /// The activation right behind the layer being planned, whose work that layer takes over; nil when
   /// there is none. Layers further on keep their numbers.
+  ///
+  /// In training only relu is taken: backward computes an activation again, and an exponential costs
+  /// more than the memory traffic that is saved.
   func takeActivation() -> Activation? {
     guard let next, next == LayerSpec(next.kind, place: next.place),
-      let kind = try? LayerCatalog.kind(next.kind) as? any ActivationKind.Type
+      let kind = try? LayerCatalog.kind(next.kind) as? any ActivationKind.Type,
+      !isTraining || kind.activation == .relu
     else { return nil }
     nextIsTaken = true
     return kind.activation
