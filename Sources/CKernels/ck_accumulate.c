@@ -1,139 +1,319 @@
-/* Reductions of tiles into accumulators of double: statistics stay right where float32 loses them. */
+/* Reductions of tiles into accumulators of double. A few terms are added in float, then in double; what
+   overflows or vanishes in float is added again in double alone. */
+#include "ck_line.h"
 #include "ck_target.h"
 #include "ck_tiles.h"
 
-/* The value of an operand; a stride of 0 repeats it. */
-#define AT(o, row, i) ((double)(row)[(i) * (o).inner_stride])
+/* Terms of a chain in float: four keep sums of 65536 values within 2e-7. */
+enum { TERMS = 4, CHAINS = 2 };
 
-/* Sums over the inner axis in one go; the compiler may reorder, the thread count cannot. */
-#define CK_ROW_LOOP(BODY) \
-  if (A.inner_stride == 1) { \
-    for (ptrdiff_t i = 0; i < n; i++) { double v = (double)ar[i]; BODY } \
-  } else { \
-    double v = (double)ar[0]; \
-    for (ptrdiff_t i = 0; i < n; i++) { BODY } \
+/* The start of an operand's row, and the number that it repeats where it does not vary along it. */
+#define ROW(o) const float *o##_row = o.data + r * o.row_stride;
+#define ALL(o) const ck_line o##_all = ck_fill_line(o##_row[0]);
+#define LINE_AT(o, varies) ((varies) ? ck_load_line(o##_row + i) : o##_all)
+#define NUMBER(o) ((double)o.data[r * o.row_stride + i * o.inner_stride])
+
+static int is_finite(double x) { return x - x == 0; }
+/* A sum of squares so small that squares may have vanished. */
+static int is_vanishing(double x) { return x < 1e-30; }
+static int has_infinite(ck_wide_line v) { return !is_finite(ck_total(v - v)); }
+
+/* What two chains hold, in double. */
+CK_INLINE_LINE ck_wide_line halves(const ck_line *chains) {
+  return (ck_low_half(chains[0]) + ck_low_half(chains[1])) +
+         (ck_high_half(chains[0]) + ck_high_half(chains[1]));
+}
+
+static void add_wide(double *z, ck_wide_line low, ck_wide_line high) {
+  ck_wide_line *w = (ck_wide_line *)z;
+  w[0] += low;
+  w[1] += high;
+}
+
+/* --- sums of products and of their first factors --- */
+
+/* In double, number by number, whatever the strides. */
+static void exact_sums(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t start, ptrdiff_t end) {
+  const ck_fused *v = &s->values;
+  const ck_operand a = v->a, b = v->b, c = v->c, d = v->d, e = v->e, f = v->f;
+  for (ptrdiff_t r = from; r < to; r++) {
+    for (ptrdiff_t i = start; i < end; i++) {
+      double first = NUMBER(e) * NUMBER(f);
+      if (s->products.data)
+        s->products.data[r * s->products.row_stride + i * s->products.inner_stride] +=
+            first * CK_CENTER(NUMBER(a), NUMBER(b), NUMBER(c), NUMBER(d));
+      if (s->firsts.data)
+        s->firsts.data[r * s->firsts.row_stride + i * s->firsts.inner_stride] += first;
+    }
   }
+}
 
-/* Columns in blocks that fit in registers, then one by one: the same code with another width, since
-   an array indexed by a variable would live in memory. Each column's sum goes row by row. */
-#define CK_EACH for (ptrdiff_t i = 0; i < CK_BLOCK; i++)
-#define CK_ROWS \
-  for (ptrdiff_t r = 0; r < rows; r++) { \
-    const float *ar = A.data + r * A.row_stride + i0;
-#define CK_END }
-#define CK_BLOCKS(...) \
-  ptrdiff_t i0 = 0; \
+/* What is known when a variant is compiled: how operands vary, and which sums are wanted. */
+typedef struct {
+  int stats, factors; /* -1: there are none */
+  int products, firsts;
+} variant;
+
+#define FIRST (k.factors < 0 ? ck_load_line(e_row + i) : ck_load_line(e_row + i) * LINE_AT(f, k.factors == 1))
+#define SECOND \
+  (k.stats < 0 ? ck_load_line(a_row + i) \
+               : CK_CENTER(ck_load_line(a_row + i), LINE_AT(b, k.stats == 1), \
+                           LINE_AT(c, k.stats == 1), LINE_AT(d, k.stats == 1)))
+#define ADD(chain) \
   { \
-    enum { CK_BLOCK = 16 }; \
-    for (; i0 + CK_BLOCK <= n; i0 += CK_BLOCK) { __VA_ARGS__ } \
+    ck_line first = FIRST; \
+    if (k.products) p[chain] += first * SECOND; \
+    if (k.firsts) q[chain] += first; \
+  }
+#define OPERANDS \
+  const ck_operand a = s->values.a, b = s->values.b, c = s->values.c, d = s->values.d, \
+                   e = s->values.e, f = s->values.f;
+#define ROWS ROW(a) ROW(b) ROW(c) ROW(d) ROW(e) ROW(f) ALL(b) ALL(c) ALL(d) ALL(f)
+
+CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
+#pragma clang fp contract(fast)
+  OPERANDS
+  const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    ROWS
+    ck_wide_line products = {0}, firsts = {0};
+    for (ptrdiff_t i = 0; i < whole;) {
+      ptrdiff_t end = i + CHAINS * TERMS * CK_LINE_FLOATS;
+      if (end > whole) end = whole;
+      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
+      for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) {
+        ADD(0)
+        i += CK_LINE_FLOATS;
+        ADD(1)
+      }
+      for (; i < end; i += CK_LINE_FLOATS) ADD(0)
+      if (k.products) products += halves(p);
+      if (k.firsts) firsts += halves(q);
+    }
+    double p = ck_total(products), q = ck_total(firsts);
+    if (!is_finite(p) || !is_finite(q) || (s->is_square && is_vanishing(p))) {
+      exact_sums(s, r, r + 1, 0, n);
+      continue;
+    }
+    if (k.products) s->products.data[r * s->products.row_stride] += p;
+    if (k.firsts) s->firsts.data[r * s->firsts.row_stride] += q;
+    if (whole < n) exact_sums(s, r, r + 1, whole, n);
+  }
+}
+
+CK_INLINE_LINE void sums_of_columns(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
+#pragma clang fp contract(fast)
+  OPERANDS
+  const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+  for (ptrdiff_t i = 0; i < whole; i += CK_LINE_FLOATS) {
+    ck_wide_line products[2] = {{0}}, firsts[2] = {{0}};
+    for (ptrdiff_t r = 0; r < rows;) {
+      ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows;
+      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
+      for (; r + CHAINS <= end; r++) {
+        { ROWS ADD(0) }
+        r++;
+        { ROWS ADD(1) }
+      }
+      for (; r < end; r++) { ROWS ADD(0) }
+      if (k.products) {
+        products[0] += ck_low_half(p[0] + p[1]);
+        products[1] += ck_high_half(p[0] + p[1]);
+      }
+      if (k.firsts) {
+        firsts[0] += ck_low_half(q[0] + q[1]);
+        firsts[1] += ck_high_half(q[0] + q[1]);
+      }
+    }
+    int again = has_infinite(products[0] + products[1] + firsts[0] + firsts[1]);
+    if (s->is_square) {
+      for (int j = 0; j < 8; j++)
+        again |= is_vanishing(products[0][j]) | is_vanishing(products[1][j]);
+    }
+    if (again) {
+      exact_sums(s, 0, rows, i, i + CK_LINE_FLOATS);
+      continue;
+    }
+    if (k.products) add_wide(s->products.data + i, products[0], products[1]);
+    if (k.firsts) add_wide(s->firsts.data + i, firsts[0], firsts[1]);
+  }
+  if (whole < n) exact_sums(s, 0, rows, whole, n);
+}
+
+typedef void (*sums_function)(const ck_sums *, ptrdiff_t, ptrdiff_t);
+
+#define VARIANT(name, stats, factors, products, firsts) \
+  CK_CLONES static void rows_##name(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) { \
+    sums_of_rows(s, rows, n, (variant){stats, factors, products, firsts}); \
   } \
+  CK_CLONES static void columns_##name(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) { \
+    sums_of_columns(s, rows, n, (variant){stats, factors, products, firsts}); \
+  }
+VARIANT(firsts_bare, -1, -1, 0, 1)
+VARIANT(firsts_row, -1, 0, 0, 1)
+VARIANT(firsts_column, -1, 1, 0, 1)
+VARIANT(products_bare, -1, -1, 1, 0)
+VARIANT(products_row_row, 0, 0, 1, 0)
+VARIANT(products_row_column, 0, 1, 1, 0)
+VARIANT(products_column_column, 1, 1, 1, 0)
+VARIANT(both_bare, -1, -1, 1, 1)
+VARIANT(both_row_row, 0, 0, 1, 1)
+VARIANT(both_row_column, 0, 1, 1, 1)
+VARIANT(both_column_column, 1, 1, 1, 1)
+
+void ck_accumulate_sums(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) {
+  const ck_accumulator *acc = s->firsts.data ? &s->firsts : &s->products;
+  const int across_rows = acc->inner_stride == 0;
+  if (s->values.e.inner_stride != 1 || (s->products.data && s->values.a.inner_stride != 1) ||
+      (!across_rows && (acc->row_stride != 0 || acc->inner_stride != 1))) {
+    exact_sums(s, 0, rows, 0, n);
+    return;
+  }
+#define PAIR(name) {rows_##name, columns_##name}
+  static const sums_function firsts[3][2] = {PAIR(firsts_bare), PAIR(firsts_row), PAIR(firsts_column)};
+  static const sums_function products[2][4][2] = {
+      {PAIR(products_bare), PAIR(products_row_row), PAIR(products_row_column),
+       PAIR(products_column_column)},
+      {PAIR(both_bare), PAIR(both_row_row), PAIR(both_row_column), PAIR(both_column_column)}};
+  int kind = s->is_bare ? 0 : s->values.stats_vary ? 3 : s->values.factors_vary ? 2 : 1;
+  if (s->products.data) products[s->firsts.data != 0][kind][!across_rows](s, rows, n);
+  else firsts[s->is_bare ? 0 : s->values.factors_vary ? 2 : 1][!across_rows](s, rows, n);
+}
+
+/* --- moments --- */
+
+static float less(float a, float b) { return a < b ? a : b; }
+static float more(float a, float b) { return a < b ? b : a; }
+
+/* Differences from a shift near the mean keep the variance right whatever the mean: half way between
+   the middle two of the first four values that an accumulator sees, so that one outlier is no harm. */
+static double shift_of(ck_operand a, ptrdiff_t step, ptrdiff_t at, ptrdiff_t count) {
+  if (count < 4) return (double)a.data[at];
+  float v[4];
+  for (ptrdiff_t j = 0; j < 4; j++) v[j] = a.data[at + j * step];
+  float low = more(less(v[0], v[1]), less(v[2], v[3]));
+  float high = less(more(v[0], v[1]), more(v[2], v[3]));
+  return (double)(low * 0.5f + high * 0.5f);
+}
+
+static void exact_moments(ck_accumulator acc, ck_operand A, ptrdiff_t from, ptrdiff_t to,
+                          ptrdiff_t start, ptrdiff_t end) {
+  double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
+  for (ptrdiff_t r = from; r < to; r++) {
+    for (ptrdiff_t i = start; i < end; i++) {
+      ptrdiff_t at = r * acc.row_stride + i * acc.inner_stride;
+      double d = (double)A.data[r * A.row_stride + i * A.inner_stride] - shift[at];
+      s1[at] += d;
+      s2[at] += d * d;
+    }
+  }
+}
+
+#define ADD_MOMENT(chain) \
   { \
-    enum { CK_BLOCK = 1 }; \
-    for (; i0 < n; i0 += CK_BLOCK) { __VA_ARGS__ } \
+    ck_line g = ck_load_line(a_row + i) - k; \
+    p[chain] += g; \
+    q[chain] += g * g; \
   }
 
-CK_CLONES void ck_accumulate_sum(ck_accumulator acc, ck_operand A, ptrdiff_t rows, ptrdiff_t n) {
-#pragma clang fp reassociate(on)
-  if (acc.inner_stride == 0) {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-      const float *ar = A.data + r * A.row_stride;
-      double s = 0;
-      CK_ROW_LOOP(s += v;)
-      acc.data[r * acc.row_stride] += s;
-    }
-  } else if (acc.row_stride == 0 && A.inner_stride == 1) {
-    CK_BLOCKS(double s[CK_BLOCK]; CK_EACH s[i] = acc.data[i0 + i];
-              CK_ROWS CK_EACH s[i] += (double)ar[i];
-              CK_END CK_EACH acc.data[i0 + i] = s[i];)
-  } else {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-      const float *ar = A.data + r * A.row_stride;
-      double *z = acc.data + r * acc.row_stride;
-      for (ptrdiff_t i = 0; i < n; i++) z[i] += AT(A, ar, i);
-    }
-  }
-}
-
-/* Products of two tiles, or of a tile and one number a row. */
-CK_CLONES void ck_accumulate_dot(ck_accumulator acc, ck_operand A, ck_operand B, ptrdiff_t rows,
-                                 ptrdiff_t n) {
-#pragma clang fp reassociate(on) contract(fast)
-  if (A.inner_stride == 0) {
-    ck_operand swap = A;
-    A = B;
-    B = swap;
-  }
-  int vectors = A.inner_stride == 1 && B.inner_stride == 1;
-  if (acc.inner_stride == 0) {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-      const float *ar = A.data + r * A.row_stride, *br = B.data + r * B.row_stride;
-      double s = 0;
-      if (vectors) {
-        for (ptrdiff_t i = 0; i < n; i++) s += (double)ar[i] * (double)br[i];
-      } else {
-        CK_ROW_LOOP(s += v;)
-        s *= (double)br[0];
+CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
+#pragma clang fp contract(fast)
+  const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+  double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    ROW(a)
+    const ptrdiff_t at = r * acc.row_stride;
+    if (acc.data[at] == 0) shift[at] = shift_of(a, 1, r * a.row_stride, n);
+    acc.data[at] += (double)n;
+    const ck_line k = ck_fill_line((float)shift[at]);
+    ck_wide_line sum = {0}, squares = {0};
+    for (ptrdiff_t i = 0; i < whole;) {
+      ptrdiff_t end = i + CHAINS * TERMS * CK_LINE_FLOATS;
+      if (end > whole) end = whole;
+      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
+      for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) {
+        ADD_MOMENT(0)
+        i += CK_LINE_FLOATS;
+        ADD_MOMENT(1)
       }
-      acc.data[r * acc.row_stride] += s;
+      for (; i < end; i += CK_LINE_FLOATS) ADD_MOMENT(0)
+      sum += halves(p);
+      squares += halves(q);
     }
-  } else if (acc.row_stride == 0 && vectors) {
-    CK_BLOCKS(double s[CK_BLOCK]; CK_EACH s[i] = acc.data[i0 + i];
-              CK_ROWS const float *br = B.data + r * B.row_stride + i0;
-              CK_EACH s[i] += (double)ar[i] * (double)br[i];
-              CK_END CK_EACH acc.data[i0 + i] = s[i];)
-  } else if (acc.row_stride == 0 && A.inner_stride == 1) {
-    CK_BLOCKS(double s[CK_BLOCK]; CK_EACH s[i] = acc.data[i0 + i];
-              CK_ROWS double b = (double)B.data[r * B.row_stride];
-              CK_EACH s[i] += (double)ar[i] * b;
-              CK_END CK_EACH acc.data[i0 + i] = s[i];)
-  } else {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-      const float *ar = A.data + r * A.row_stride, *br = B.data + r * B.row_stride;
-      double *z = acc.data + r * acc.row_stride;
-      for (ptrdiff_t i = 0; i < n; i++) z[i] += AT(A, ar, i) * AT(B, br, i);
+    double p = ck_total(sum), q = ck_total(squares);
+    if (!is_finite(q) || is_vanishing(q)) {
+      exact_moments(acc, a, r, r + 1, 0, n);
+      continue;
     }
+    s1[at] += p;
+    s2[at] += q;
+    if (whole < n) exact_moments(acc, a, r, r + 1, whole, n);
   }
 }
 
-/* The first value an accumulator sees is its shift: sums of differences from any one value of the
-   slice keep the variance right to about N units in double's last place, whatever the mean. */
-CK_CLONES void ck_accumulate_moments(ck_accumulator acc, ck_operand A, ptrdiff_t rows, ptrdiff_t n) {
-#pragma clang fp reassociate(on) contract(fast)
-  double *count = acc.data, *shift = count + acc.plane, *s1 = shift + acc.plane,
-         *s2 = s1 + acc.plane;
-  if (acc.inner_stride == 0) {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-      const float *ar = A.data + r * A.row_stride;
-      ptrdiff_t at = r * acc.row_stride;
-      if (count[at] == 0) shift[at] = (double)ar[0];
-      double k = shift[at], p = 0, q = 0;
-      CK_ROW_LOOP(double d = v - k; p += d; q += d * d;)
-      count[at] += (double)n;
-      s1[at] += p;
-      s2[at] += q;
+CK_INLINE_LINE void moments_of_columns(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
+#pragma clang fp contract(fast)
+  const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+  double *count = acc.data, *shift = count + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
+  if (rows <= 0) return;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    if (count[i] == 0) shift[i] = shift_of(a, a.row_stride, i, rows);
+    count[i] += (double)rows;
+  }
+  for (ptrdiff_t i = 0; i < whole; i += CK_LINE_FLOATS) {
+    ck_line k;
+    for (int j = 0; j < CK_LINE_FLOATS; j++) k[j] = (float)shift[i + j];
+    ck_wide_line sum[2] = {{0}}, squares[2] = {{0}};
+    for (ptrdiff_t r = 0; r < rows;) {
+      ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows;
+      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
+      for (; r + CHAINS <= end; r++) {
+        { ROW(a) ADD_MOMENT(0) }
+        r++;
+        { ROW(a) ADD_MOMENT(1) }
+      }
+      for (; r < end; r++) { ROW(a) ADD_MOMENT(0) }
+      sum[0] += ck_low_half(p[0] + p[1]);
+      sum[1] += ck_high_half(p[0] + p[1]);
+      squares[0] += ck_low_half(q[0] + q[1]);
+      squares[1] += ck_high_half(q[0] + q[1]);
     }
-  } else if (acc.row_stride == 0 && A.inner_stride == 1) {
-    if (rows > 0) {
-      for (ptrdiff_t i = 0; i < n; i++)
-        if (count[i] == 0) shift[i] = (double)A.data[i];
+    int again = has_infinite(squares[0] + squares[1]);
+    for (int j = 0; j < 8; j++)
+      again |= (is_vanishing(squares[0][j]) & ((squares[0][j] != 0) | (sum[0][j] != 0))) |
+               (is_vanishing(squares[1][j]) & ((squares[1][j] != 0) | (sum[1][j] != 0)));
+    if (again) {
+      exact_moments(acc, a, 0, rows, i, i + CK_LINE_FLOATS);
+      continue;
     }
-    CK_BLOCKS(double k[CK_BLOCK]; double p[CK_BLOCK]; double q[CK_BLOCK];
-              CK_EACH { k[i] = shift[i0 + i]; p[i] = 0; q[i] = 0; }
-              CK_ROWS CK_EACH { double d = (double)ar[i] - k[i]; p[i] += d; q[i] += d * d; }
-              CK_END CK_EACH { count[i0 + i] += (double)rows; s1[i0 + i] += p[i]; s2[i0 + i] += q[i]; })
+    add_wide(s1 + i, sum[0], sum[1]);
+    add_wide(s2 + i, squares[0], squares[1]);
+  }
+  if (whole < n) exact_moments(acc, a, 0, rows, whole, n);
+}
+
+CK_CLONES static void rows_moments(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
+  moments_of_rows(acc, a, rows, n);
+}
+CK_CLONES static void columns_moments(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
+  moments_of_columns(acc, a, rows, n);
+}
+
+void ck_accumulate_moments(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
+  if (a.inner_stride == 1 && acc.inner_stride == 0) {
+    rows_moments(acc, a, rows, n);
+  } else if (a.inner_stride == 1 && acc.row_stride == 0) {
+    columns_moments(acc, a, rows, n);
   } else {
+    double *shift = acc.data + acc.plane;
     for (ptrdiff_t r = 0; r < rows; r++) {
-      const float *ar = A.data + r * A.row_stride;
       for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t at = r * acc.row_stride + i;
-        double v = AT(A, ar, i);
-        if (count[at] == 0) shift[at] = v;
-        double d = v - shift[at];
-        count[at] += 1;
-        s1[at] += d;
-        s2[at] += d * d;
+        ptrdiff_t at = r * acc.row_stride + i * acc.inner_stride;
+        if (acc.data[at] == 0) shift[at] = (double)a.data[r * a.row_stride + i * a.inner_stride];
+        acc.data[at] += 1;
       }
     }
+    exact_moments(acc, a, 0, rows, 0, n);
   }
 }
 
@@ -145,7 +325,7 @@ CK_CLONES void ck_accumulate_extreme(ck_accumulator acc, ck_operand A, int large
     const float *ar = A.data + r * A.row_stride;
     double *z = acc.data + r * acc.row_stride;
     for (ptrdiff_t i = 0; i < n; i++) {
-      double v = AT(A, ar, i), *at = z + i * acc.inner_stride;
+      double v = (double)ar[i * A.inner_stride], *at = z + i * acc.inner_stride;
       if (v != v || sign * v > sign * *at) *at = *at != *at ? *at : v;
     }
   }

@@ -32,12 +32,13 @@ static ck_operand resolve(const ck_view *view, const ck_program *program, const 
   return o;
 }
 
-static ck_accumulator resolve_accumulator(const ck_instruction *in, const ck_memory *memory,
-                                          const ck_tile *tile) {
+static ck_accumulator resolve_accumulator(const ck_instruction *in, int32_t number,
+                                          const ck_memory *memory, const ck_tile *tile) {
   const ck_view *view = &in->target;
-  ck_accumulator acc;
-  acc.data = (in->across ? memory->accumulators_unit : memory->accumulators_worker) +
-             in->accumulator + ck_view_offset(view, tile);
+  ck_accumulator acc = {0};
+  if (number < 0) return acc;
+  acc.data = (in->across ? memory->accumulators_unit : memory->accumulators_worker) + number +
+             ck_view_offset(view, tile);
   acc.row_stride = view->row_stride;
   acc.inner_stride = view->inner_stride;
   acc.plane = in->accumulator_size;
@@ -49,6 +50,53 @@ static void write_positions(float *z, ptrdiff_t pitch, const ck_view *view, cons
   for (int64_t r = 0; r < tile->rows; r++)
     for (int64_t i = 0; i < tile->inner; i++)
       z[r * pitch + i] = (float)(base + view->row_stride * r + view->inner_stride * i);
+}
+
+/* What stands for an operand that is not there, where its like vary along rows. */
+static const float zeros[CK_LONGEST_TILE], ones[CK_LONGEST_TILE] = {[0 ... CK_LONGEST_TILE - 1] = 1};
+
+static ck_operand resolve_like(const ck_view *view, int32_t varies, const ck_program *program,
+                               const ck_memory *memory, const ck_tile *tile) {
+  if (varies && view->kind == CK_VIEW_CONSTANT)
+    return (ck_operand){view->constant == 0 ? zeros : ones, 0, 1};
+  return resolve(view, program, memory, tile);
+}
+
+static ck_fused resolve_fused(const ck_instruction *in, const ck_program *program,
+                              const ck_memory *memory, const ck_tile *tile) {
+  int32_t s = in->stats_vary, f = in->factors_vary;
+  return (ck_fused){.a = resolve(&in->a, program, memory, tile),
+                    .b = resolve_like(&in->b, s, program, memory, tile),
+                    .c = resolve_like(&in->c, s, program, memory, tile),
+                    .d = resolve_like(&in->d, s, program, memory, tile),
+                    .e = resolve(&in->e, program, memory, tile),
+                    .f = resolve_like(&in->f, f, program, memory, tile),
+                    .g = resolve_like(&in->g, s, program, memory, tile),
+                    .h = resolve_like(&in->h, in->what == CK_DO_NORMALIZE ? f : s, program, memory,
+                                      tile),
+                    .stats_vary = s,
+                    .factors_vary = f};
+}
+
+static void write_fused(const ck_instruction *in, const ck_program *program,
+                        const ck_memory *memory, const ck_tile *tile) {
+  if (in->target.kind == CK_VIEW_TENSOR && !memory->tensors[in->target.index]) return;
+  ck_operand z = resolve(&in->target, program, memory, tile);
+  ck_output out = {(float *)z.data, z.row_stride, tile->ahead,
+                   tile->streams && in->target.kind == CK_VIEW_TENSOR};
+  ck_fused values = resolve_fused(in, program, memory, tile);
+  if (in->what == CK_DO_NORMALIZE) ck_normalize(out, &values, tile->rows, tile->inner);
+  else ck_gradient(out, &values, tile->rows, tile->inner);
+}
+
+static void add_sums(const ck_instruction *in, const ck_program *program, const ck_memory *memory,
+                     const ck_tile *tile) {
+  ck_sums sums = {.values = resolve_fused(in, program, memory, tile),
+                  .products = resolve_accumulator(in, in->accumulator, memory, tile),
+                  .firsts = resolve_accumulator(in, in->second_accumulator, memory, tile),
+                  .is_bare = in->is_bare,
+                  .is_square = in->is_square};
+  ck_accumulate_sums(&sums, tile->rows, tile->inner);
 }
 
 void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_tile *tile) {
@@ -70,18 +118,15 @@ void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_ti
         write_positions((float *)z.data, z.row_stride, &in->a, tile);
         break;
       }
-      case CK_DO_SUM:
-        ck_accumulate_sum(resolve_accumulator(in, memory, tile), a, tile->rows, tile->inner);
-        break;
-      case CK_DO_DOT:
-        ck_accumulate_dot(resolve_accumulator(in, memory, tile), a,
-                          resolve(&in->b, program, memory, tile), tile->rows, tile->inner);
-        break;
+      case CK_DO_NORMALIZE:
+      case CK_DO_GRADIENT: write_fused(in, program, memory, tile); break;
+      case CK_DO_SUMS: add_sums(in, program, memory, tile); break;
       case CK_DO_MOMENTS:
-        ck_accumulate_moments(resolve_accumulator(in, memory, tile), a, tile->rows, tile->inner);
+        ck_accumulate_moments(resolve_accumulator(in, in->accumulator, memory, tile), a, tile->rows,
+                              tile->inner);
         break;
       default:
-        ck_accumulate_extreme(resolve_accumulator(in, memory, tile), a, in->what == CK_DO_MAX,
+        ck_accumulate_extreme(resolve_accumulator(in, in->accumulator, memory, tile), a, in->what == CK_DO_MAX,
                               tile->rows, tile->inner);
         break;
     }

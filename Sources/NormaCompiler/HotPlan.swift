@@ -3,7 +3,9 @@ import CKernels
 /// What a call reads of a plan: numbers and pointers only, so that no reference is counted on the way.
 struct HotPlan {
   struct Pass {
+    /// What is interpreted, and the like in single instructions for double.
     let tiles: ck_program
+    let single: ck_program
     let steps: UnsafeMutableBufferPointer<ck_step>
     let merges: UnsafeMutableBufferPointer<TilePlan.Merge>
     let sharedSteps: UnsafeMutableBufferPointer<ck_step>
@@ -18,6 +20,7 @@ struct HotPlan {
   }
 
   let whole: Bool
+  let streams: Bool
   let rows: Int
   let inner: Int
   let sliceRows: Int
@@ -96,16 +99,20 @@ final class FrozenPlan: @unchecked Sendable {
     let frozenConstants = Frozen(constants)
     memory.append(frozenConstants)
     let passes = plan.passes.map { pass in
-      HotPlan.Pass(
-        tiles: ck_program(
-          instructions: pass.tiles.pointer, count: Int32(pass.tiles.count),
-          register_floats: Int32(plan.registerFloats)),
+      func program(_ list: Frozen<ck_instruction>) -> ck_program {
+        ck_program(
+          instructions: list.pointer, count: Int32(list.count),
+          register_floats: Int32(plan.registerFloats))
+      }
+      return HotPlan.Pass(
+        tiles: program(pass.fused), single: program(pass.tiles),
         steps: pass.sliceSteps.buffer, merges: frozen(pass.merges),
         sharedSteps: pass.sharedSteps.buffer)
     }
     let floats = TilePlan.aligned(plan.workerDoubles * 8)
     hot = HotPlan(
-      whole: plan.level == .whole, rows: plan.rows, inner: plan.inner, sliceRows: plan.sliceRows,
+      whole: plan.level == .whole, streams: plan.streams, rows: plan.rows, inner: plan.inner,
+      sliceRows: plan.sliceRows,
       sliceCount: plan.sliceCount, unitCount: plan.unitCount, tileRows: plan.tileRows,
       tileInner: plan.tileInner, blockRows: plan.blockRows, leadB: plan.leadCounts[1],
       leadC: plan.leadCounts[2], savedByRow: plan.level == .rows,

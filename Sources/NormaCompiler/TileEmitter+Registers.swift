@@ -2,13 +2,11 @@ import CKernels
 
 extension TilePlanner {
   /// Gives virtual registers real ones: a register is free again after its last use.
-  mutating func assignRegisters(
-    _ passes: [[Emitted]], together: Bool
-  ) -> [[ck_instruction]] {
+  mutating func assignRegisters(_ passes: [[Emitted]]) -> [[ck_instruction]] {
     var lastUse: [Int: Int] = [:]
     var position = 0
     for emitted in passes.joined() {
-      for register in [emitted.a, emitted.b, emitted.c, emitted.target] {
+      for register in [emitted.a, emitted.b, emitted.c, emitted.e, emitted.target] {
         if let register { lastUse[register] = position }
       }
       position += 1
@@ -25,7 +23,8 @@ extension TilePlanner {
         if let r = place(emitted.a) { emitted.instruction.a.index = r }
         if let r = place(emitted.b) { emitted.instruction.b.index = r }
         if let r = place(emitted.c) { emitted.instruction.c.index = r }
-        for register in Set([emitted.a, emitted.b, emitted.c].compactMap { $0 }).sorted()
+        if let r = place(emitted.e) { emitted.instruction.e.index = r }
+        for register in Set([emitted.a, emitted.b, emitted.c, emitted.e].compactMap { $0 }).sorted()
         where lastUse[register] == position {
           if let r = real[register] { free.append(r) }
         }
@@ -41,7 +40,7 @@ extension TilePlanner {
       }
       result.append(instructions)
     }
-    plan.registers = count
+    plan.registers = max(plan.registers, count)
     return result
   }
 }

@@ -17,6 +17,18 @@ extension TilePlanner {
     let keeps =
       plan.level != .whole && plan.sliceRows <= plan.tileRows && plan.inner <= plan.tileInner
       && plan.sliceRows <= plan.blockRows
+    let single = assignRegisters(try emitted(keeps: false))
+    let fused = assignRegisters(try TileFusion.fused(try emitted(keeps: keeps)))
+    plan.passes = single.indices.map { number in
+      TilePlan.Pass(
+        tiles: Frozen(single[number]), fused: Frozen(fused[number]),
+        sliceSteps: Frozen(sliceSteps[number + 1]), merges: merges[number + 1] ?? [],
+        sharedSteps: Frozen(plan.level == .whole ? sharedSteps[number + 1] : []))
+    }
+  }
+
+  /// The instructions of each pass; with `keeps`, what a pass has in registers stays for the next.
+  private mutating func emitted(keeps: Bool) throws(NormaError) -> [[Emitted]] {
     var all: [[Emitted]] = []
     var known: [Int: Operand] = [:]
     var nextRegister = 0
@@ -48,13 +60,7 @@ extension TilePlanner {
       }
       all.append(list)
     }
-    let programs = assignRegisters(all, together: keeps)
-    plan.passes = programs.enumerated().map { number, program in
-      TilePlan.Pass(
-        tiles: Frozen(program), sliceSteps: Frozen(sliceSteps[number + 1]),
-        merges: merges[number + 1] ?? [],
-        sharedSteps: Frozen(plan.level == .whole ? sharedSteps[number + 1] : []))
-    }
+    return all
   }
 
   /// An instruction whose registers are still virtual.
@@ -63,6 +69,7 @@ extension TilePlanner {
     var a: Int?
     var b: Int?
     var c: Int?
+    var e: Int?
     var target: Int?
   }
 

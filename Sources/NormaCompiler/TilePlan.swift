@@ -53,7 +53,10 @@ struct TilePlan: Sendable {
     let value: Double
   }
   struct Pass: Sendable {
+    /// In single instructions.
     var tiles: Frozen<ck_instruction>
+    /// With superinstructions: what is interpreted.
+    var fused: Frozen<ck_instruction>
     var sliceSteps: Frozen<ck_step>
     var merges: [Merge] = []
     var sharedSteps: Frozen<ck_step>

@@ -284,8 +284,13 @@ struct TilePlanner {
     let hasVariance = nodes.graph.nodes.contains {
       if case .reduce(.variance, roles) = $0.kind { $0.operands[0] == operand } else { false }
     }
+    // A mean is there to be subtracted: as a difference from a shift it keeps what a sum in float
+    // would lose. Gradients lie around 0.
+    let isGradient = nodes.graph.nodes.contains {
+      if case .outputGradient = $0.kind { true } else { false }
+    }
     switch reduction {
-    case .mean where hasVariance, .variance:
+    case .mean where hasVariance || !isGradient, .variance:
       let moments = try accumulator("moments", operand, roles, index)
       if case .variance(let correction) = reduction {
         return try divided(moments.result.advanced(by: 2 * moments.resultPlane), n - correction)

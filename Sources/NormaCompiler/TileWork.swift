@@ -25,6 +25,7 @@ struct TileWork {
       small_worker: UnsafePointer(floats), accumulators_worker: doubles,
       accumulators_unit: (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self),
       registers: (base + plan.registersOffset).assumingMemoryBound(to: Float.self))
+    defer { if plan.streams { ck_finish_stores() } }
     if plan.whole {
       // Units are whole tiles, so that a tile never depends on where a unit starts.
       let tiles = (plan.rows + plan.tileRows - 1) / plan.tileRows
@@ -49,12 +50,13 @@ struct TileWork {
       plan.outsideShared >= 0 && sharedDoubles[plan.outsideShared] != 0
       || plan.outsideWorker >= 0 && doubles[plan.outsideWorker] != 0
     if outside {
-      let tiles = wide ?? WideTiles(plan, registers: memory.registers)
+      let tiles = wide ?? WideTiles(plan)
       tiles.widen(plan, before: pass, &small, rows: to - from)
       wide = tiles
     }
     runTiles(
-      plan.passes[pass].tiles, &memory, outside ? wide : nil, from: from, to: to,
+      outside ? plan.passes[pass].single : plan.passes[pass].tiles, &memory, outside ? wide : nil,
+      from: from, to: to,
       sliceStart: sliceStart)
   }
 
@@ -113,6 +115,9 @@ struct TileWork {
       tile.row = Int64(within)
       tile.rows = Int64(rows)
       tile.row_pitch = Int64(plan.inner)
+      tile.streams = plan.streams ? 1 : 0
+      // While a slice is written, the next one is read.
+      tile.ahead = plan.streams && !plan.whole ? Int64(plan.sliceRows * plan.inner) : 0
       var column = 0
       while column < plan.inner {
         tile.offset = Int64(row * plan.inner + column)

@@ -5,8 +5,7 @@ import CKernels
 struct WideTiles {
   let memory: ck_wide_memory
 
-  /// Allocates; what the registers hold is taken over.
-  init(_ plan: HotPlan, registers: UnsafePointer<Float>) {
+  init(_ plan: HotPlan) {
     func doubles(_ count: Int) -> UnsafeMutablePointer<Double> {
       let pointer = UnsafeMutablePointer<Double>.allocate(capacity: max(count, 1))
       pointer.initialize(repeating: 0, count: max(count, 1))
@@ -15,7 +14,6 @@ struct WideTiles {
     memory = ck_wide_memory(
       small: (doubles(plan.sharedFloats), doubles(plan.workerFloats)),
       registers: doubles(plan.registerFloats))
-    for i in 0..<plan.registerFloats { memory.registers[i] = Double(registers[i]) }
   }
 
   /// Writes the small values that are known before a pass.

@@ -15,6 +15,9 @@ enum {
   CK_VIEW_PARAMETER
 };
 
+/* No tile has longer rows. */
+enum { CK_LONGEST_TILE = 8192 };
+
 /* How an operand is addressed. `index` is a register, a tensor, a parameter, or an element offset into
    a small float area. `lead` are the strides of a small array along up to three leading row indices. */
 typedef struct {
@@ -26,12 +29,22 @@ typedef struct {
   float constant;
 } ck_view;
 
-enum { CK_DO_MAP, CK_DO_POSITION, CK_DO_SUM, CK_DO_DOT, CK_DO_MOMENTS, CK_DO_MAX, CK_DO_MIN };
+enum {
+  CK_DO_MAP, CK_DO_POSITION, CK_DO_SUM, CK_DO_DOT, CK_DO_MOMENTS, CK_DO_MAX, CK_DO_MIN,
+  /* Superinstructions, made of those above. */
+  CK_DO_NORMALIZE, CK_DO_GRADIENT, CK_DO_SUMS
+};
 
 /* One instruction. MAP writes `target` (a register or a tensor). Accumulations add to an array of
    doubles at `accumulator` (in the worker's area, or the unit's when `across` is set) addressed as a
    small array; MOMENTS has four arrays one `accumulator_size` apart: count, shift, sum, sum of squares.
-   POSITION uses lead/row_stride/inner_stride of `a` as weights and writes the linear index. */
+   POSITION uses lead/row_stride/inner_stride of `a` as weights and writes the linear index.
+
+   Superinstructions, where a and e are full-size and the rest small or constant:
+   NORMALIZE  target = ((a - b) - c) d f + h
+   GRADIENT   target = ((a - b) - c) d + (e f g + h)
+   SUMS       adds e f ((a - b) - c) d to the accumulator and e f to the second one; either is left out
+              where its number is negative */
 typedef struct {
   int32_t what;
   int32_t operation;
@@ -40,7 +53,10 @@ typedef struct {
   int32_t accumulator;
   int32_t accumulator_size;
   int32_t across;
-  int32_t reserved;
+  int32_t second_accumulator;
+  ck_view d, e, f, g, h;
+  int32_t stats_vary, factors_vary; /* whether b, c, d, g (and h of GRADIENT), or f (and h), vary along rows */
+  int32_t is_bare, is_square; /* of SUMS: neither of them is there; the factors are one operand */
 } ck_instruction;
 
 typedef struct {
@@ -69,6 +85,8 @@ typedef struct {
   int64_t lead[3]; /* leading row indices within the slice */
   int64_t row;     /* first row after the leading indices */
   int64_t column;  /* first inner index */
+  int64_t ahead;   /* elements from here to what is worth reading ahead of time */
+  int32_t streams; /* whether superinstructions write past the cache */
 } ck_tile;
 
 /* Where a tile starts in a small array seen through a view. */
@@ -109,9 +127,34 @@ typedef struct {
   ptrdiff_t inner_stride;
   ptrdiff_t plane; /* elements between the arrays of MOMENTS */
 } ck_accumulator;
-void ck_accumulate_sum(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n);
-void ck_accumulate_dot(ck_accumulator acc, ck_operand a, ck_operand b, ptrdiff_t rows, ptrdiff_t n);
 void ck_accumulate_moments(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n);
 void ck_accumulate_extreme(ck_accumulator acc, ck_operand a, int largest, ptrdiff_t rows, ptrdiff_t n);
+
+/* The operands of a superinstruction; those that vary along rows are declared together. */
+typedef struct {
+  ck_operand a, b, c, d, e, f, g, h;
+  int stats_vary, factors_vary;
+} ck_fused;
+
+/* Sums of products of two factors and of the first of them; an accumulator without data is left out. */
+typedef struct {
+  ck_fused values;
+  ck_accumulator products, firsts;
+  int is_bare, is_square;
+} ck_sums;
+void ck_accumulate_sums(const ck_sums *sums, ptrdiff_t rows, ptrdiff_t n);
+
+/* Where a superinstruction writes. */
+typedef struct {
+  float *data;
+  ptrdiff_t row_stride;
+  ptrdiff_t ahead;
+  int stream;
+} ck_output;
+void ck_normalize(ck_output out, const ck_fused *values, ptrdiff_t rows, ptrdiff_t n);
+void ck_gradient(ck_output out, const ck_fused *values, ptrdiff_t rows, ptrdiff_t n);
+
+/* Makes stores past the cache visible to other threads. */
+void ck_finish_stores(void);
 
 #endif

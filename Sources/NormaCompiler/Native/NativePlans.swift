@@ -19,8 +19,9 @@ final class NativePlans: Sendable {
 
   /// Writes the text and requests its code; nil when a plan has no text.
   init?(forward: TilePlan, backward: TilePlan?, session: NativeSession) {
-    guard session.toolchain != nil, forward.rows > 0,
-      let text = NativeText.text(forward: forward, backward: backward)
+    guard let toolchain = session.toolchain, forward.rows > 0,
+      let text = NativeText.text(
+        forward: forward, backward: backward, lanes: toolchain.lanes)
     else { return nil }
     self.text = text
     names = (

@@ -1,11 +1,19 @@
 extension NativeLoops {
-  /// A few rows at a time, a block of columns after the other: sums of columns.
+  /// Columns that share sums in float: what fits the first-level cache beside the rows.
+  private var segment: Int { min((inner + lanes - 1) / lanes * lanes, 1024) }
+
+  /// Sums of columns, and what is written with them.
+  ///
+  /// Where something is written, rows go in pairs from start to end, as memory has them, and the sums
+  /// of a few rows wait in float, in arrays `F` along a segment of columns. Sums alone stay in registers
+  /// while a few rows pass by. Either way they join those in double.
   func columnLoop(
     _ sums: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
     // Sums that differ from row to row take rows one by one.
-    let rows = sums.contains { $0.address.row != 0 } ? 1 : 2 * NativeLoops.terms
-    let wideBlock = inner >= 2 * lanes && sums.count <= 4 ? 2 : 1
+    let single = sums.contains { $0.address.row != 0 }
+    let chains = single ? 1 : outputs.isEmpty ? 4 : 2
+    let rows = single ? 1 : chains * NativeLoops.terms
     var lines = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",
       "const i64 m = n - rr < \(rows) ? n - rr : \(rows), q1 = q0 + rr;",
@@ -14,22 +22,124 @@ extension NativeLoops {
       lines.append("double *A\(k) = \(place(sum, row: "q1"));")
       if sum.family == .moments { lines += shifts(k, sum) }
     }
-    lines.append("i64 i = 0;")
-    if wideBlock == 2 {
-      lines.append("for (; i + 2 * W <= \(inner); i += 2 * W) {")
-      lines += columns(sums, outputs, tail: nil, block: 2, pairs: rows > 1) + ["}"]
+    lines.append("if (!wide) {")
+    if outputs.isEmpty {
+      lines += ["const i64 c0 = 0, c1 = \(whole);"]
+      lines += totalled(sums, everyColumn { passing(sums, chains, $0, tail: $1) })
+    } else {
+      lines += alongRows(sums, outputs, together: chains)
     }
-    if wideBlock == 1 || whole % (2 * lanes) != 0 {
-      lines.append("for (; i < \(whole); i += W) {")
-      lines += columns(sums, outputs, tail: nil, block: 1, pairs: rows > 1) + ["}"]
-    }
-    if tail > 0 {
-      lines += ["{"] + columns(sums, outputs, tail: tail, block: 1, pairs: rows > 1) + ["}"]
-    }
+    lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
+    lines += row(sums, outputs, together: 1, wide: true) + ["}"]
     for (k, sum) in sums.enumerated() where sum.family == .moments {
       lines.append("for (i64 j = 0; j < \(inner); j++) A\(k)[j] += m;")
     }
     return lines + ["}"]
+  }
+
+  /// Rows from start to end, segment by segment, with sums that wait in memory.
+  private func alongRows(
+    _ sums: [NativeProgram.Accumulation],
+    _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int
+  ) -> [String] {
+    var lines = [
+      "for (i64 c0 = 0; c0 < \(inner); c0 += \(segment)) {",
+      "const i64 c1 = c0 + \(segment) < \(whole) ? c0 + \(segment) : \(whole);",
+    ]
+    for (k, sum) in sums.enumerated() {
+      for part in parts(sum) {
+        lines.append("float F\(k)\(part)[\(segment)] __attribute__((aligned(64)));")
+        lines.append("for (i64 i = 0; i < \(segment); i++) F\(k)\(part)[i] = \(start(sum));")
+      }
+    }
+    lines.append("i64 r = 0;")
+    if together > 1 {
+      lines += ["for (; r + \(together) <= m; r += \(together)) {"]
+      lines += row(sums, outputs, together: together, wide: false) + ["}"]
+    }
+    lines += ["for (; r < m; r++) {"] + row(sums, outputs, together: 1, wide: false) + ["}"]
+    let joins = everyColumn { column, tail in
+      sums.enumerated().flatMap { k, sum in
+        parts(sum).flatMap { part in
+          join(k, sum, part, "ld(F\(k)\(part) + \(column) - c0)", column, tail)
+        }
+      }
+    }
+    return lines + totalled(sums, joins) + ["}"]
+  }
+
+  /// Lines that add to the totals `T` of sums over everything, with their beginning and end.
+  private func totalled(_ sums: [NativeProgram.Accumulation], _ lines: [String]) -> [String] {
+    let totals = sums.indices.filter { sums[$0].isTotal }
+    return totals.map { "vd T\($0) = {};" } + lines + totals.map { "A\($0)[0] += hs(T\($0));" }
+  }
+
+  /// A vector of columns while rows pass by, in several chains of few terms.
+  private func passing(
+    _ sums: [NativeProgram.Accumulation], _ chains: Int, _ column: String, tail: Int?
+  ) -> [String] {
+    let leaves = NativeBody.leaves(of: sums.flatMap { [$0.a, $0.b] }, in: program)
+    var (lines, names) = shared(leaves, sums, column, tail)
+    for (k, leaf) in leaves.enumerated() {
+      guard case .constant(let value) = leaf else { continue }
+      lines.append("const vf s\(k) = bc(\(NativeBody.number(value)));")
+      names[leaf] = "s\(k)"
+    }
+    for (k, sum) in sums.enumerated() {
+      for part in parts(sum) {
+        let all = (0..<chains).map { "\(part)\(k)_\($0) = bc(\(start(sum)))" }
+        lines.append("vf \(all.joined(separator: ", "));")
+      }
+    }
+    func step(_ chain: Int) -> [String] {
+      let row = chain == 0 ? "r" : "r + \(chain)"
+      var body = NativeBody(
+        program, tail: tail, column: column, row: "q1 + \(row)",
+        start: "(row0 + rr + \(row)) * \(inner)", suffix: "_\(chain)", names: names)
+      for (k, sum) in sums.enumerated() { add(k, sum, &body, to: "\(k)_\(chain)", first: false) }
+      return body.statements
+    }
+    lines.append("i64 r = 0;")
+    if chains > 1 {
+      lines += ["for (; r + \(chains) <= m; r += \(chains)) {"] + (0..<chains).flatMap(step) + ["}"]
+    }
+    lines += ["for (; r < m; r++) {"] + step(0) + ["}"]
+    for (k, sum) in sums.enumerated() {
+      for part in parts(sum) {
+        let all = (0..<chains).map { "\(part)\(k)_\($0)" }
+        let joined =
+          switch sum.family {
+          case .max: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 1)" }
+          case .min: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 0)" }
+          default: NativeLoops.joined(all)
+          }
+        lines += join(k, sum, part, joined, column, tail)
+      }
+    }
+    return lines
+  }
+
+  /// The arrays that a sum waits in.
+  private func parts(_ sum: NativeProgram.Accumulation) -> [String] {
+    sum.family == .moments ? ["p", "z"] : ["p"]
+  }
+
+  private func start(_ sum: NativeProgram.Accumulation) -> String {
+    switch sum.family {
+    case .max: "-__builtin_inff()"
+    case .min: "__builtin_inff()"
+    default: "0"
+    }
+  }
+
+  /// A loop over the vectors of a segment, and what is left at the end of rows.
+  private func everyColumn(_ body: (_ column: String, _ tail: Int?) -> [String]) -> [String] {
+    var lines = ["for (i64 i = c0; i < c1; i += W) {"] + body("i", nil) + ["}"]
+    if tail > 0 {
+      let last = inner > segment ? "if (c1 == \(whole)) " : ""
+      lines += [last + "{"] + body("\(whole)", tail) + ["}"]
+    }
+    return lines
   }
 
   /// The means of the first rows that an accumulator sees are its shifts: near enough to the mean that
@@ -52,138 +162,161 @@ extension NativeLoops {
     return lines + ["}"]
   }
 
-  /// A block of columns over m rows.
-  private func columns(
+  /// One or two rows from start to end of a segment.
+  private func row(
     _ sums: [NativeProgram.Accumulation],
-    _ outputs: [(tensor: Int32, source: NativeProgram.Source)], tail: Int?, block: Int, pairs: Bool
+    _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int, wide: Bool
   ) -> [String] {
-    var lines: [String] = []
     let sources = sums.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
     let leaves = NativeBody.leaves(of: sources, in: program)
-    var names: [[NativeProgram.Source: String]] = Array(repeating: [:], count: block)
-    for b in 0..<block {
-      let column = b == 0 ? "i" : "(i + W)"
+    var lines: [String] = []
+    var names: [[NativeProgram.Source: String]] = Array(repeating: [:], count: together)
+    func number(_ t: Int) -> String { t == 0 ? "r" : "r + \(t)" }
+    for t in 0..<together {
+      lines.append("const i64 o\(t) = (row0 + rr + \(number(t))) * \(inner);")
+      // One number a row serves all columns.
       for (k, leaf) in leaves.enumerated() {
         switch leaf {
-        case .small(let small) where small.address.row == 0:
-          let place = NativeBody.place(small, row: "0")
-          let load =
-            small.address.inner == 0
-            ? "bc(*(\(place)))"
-            : tail.map { "ldn(\(place) + \(column), \($0))" } ?? "ld(\(place) + \(column))"
-          lines.append("const vf c\(k)_\(b) = \(load);")
+        case .small(let small) where small.address.inner == 0:
+          let place = NativeBody.place(small, row: "q1 + \(number(t))")
+          lines.append("const vf s\(k)_\(t) = bc(*(\(place)));")
         case .constant(let value):
-          lines.append("const vf c\(k)_\(b) = bc(\(NativeBody.number(value)));")
+          lines.append("const vf s\(k)_\(t) = bc(\(NativeBody.number(value)));")
         default: continue
         }
-        names[b][leaf] = "c\(k)_\(b)"
-      }
-      for (k, sum) in sums.enumerated() where sum.family == .moments {
-        let at = "A\(k) + \(sum.plane) + \(column)"
-        lines.append(
-          "const vf k\(k)_\(b) = \(tail.map { "narrown(\(at), \($0))" } ?? "narrow(\(at))");")
-      }
-    }
-    func row(_ number: String, _ chain: Int, wide: Bool) -> [String] {
-      var lines = ["const i64 o\(chain) = (row0 + rr + \(number)) * \(inner);"]
-      // One number a row serves all columns.
-      var scalars: [NativeProgram.Source: String] = [:]
-      for (k, leaf) in leaves.enumerated() {
-        guard case .small(let small) = leaf, small.address.inner == 0, small.address.row != 0
-        else { continue }
-        let place = NativeBody.place(small, row: "q1 + \(number)")
-        lines.append("const vf s\(k)_\(chain) = bc(*(\(place)));")
-        scalars[leaf] = "s\(k)_\(chain)"
-      }
-      for b in 0..<block {
-        var body = NativeBody(
-          program, tail: tail, column: b == 0 ? "i" : "(i + W)", row: "q1 + \(number)",
-          start: "o\(chain)", suffix: "_\(b)\(chain)",
-          names: names[b].merging(scalars) { known, _ in known })
-        for (k, sum) in sums.enumerated() {
-          let a = body.vector(sum.a)
-          let id = "\(k)_\(b)"
-          switch (sum.family, wide) {
-          case (.sum, false): body.add("p\(id)_\(chain) += \(a);")
-          case (.dot, false): body.add("p\(id)_\(chain) += \(a) * \(body.vector(sum.b));")
-          case (.moments, false):
-            body.add("{ vf g = \(a) - k\(id); p\(id)_\(chain) += g; z\(id)_\(chain) += g * g; }")
-          case (.sum, true): body.add("d\(id) += lo(\(a)); h\(id) += hi(\(a));")
-          case (.dot, true):
-            let other = body.vector(sum.b)
-            body.add("d\(id) += lo(\(a)) * lo(\(other)); h\(id) += hi(\(a)) * hi(\(other));")
-          case (.moments, true):
-            body.add("{ vd l = lo(\(a)) - lo(k\(id)), u = hi(\(a)) - hi(k\(id));")
-            body.add("d\(id) += l; h\(id) += u; e\(id) += l * l; f\(id) += u * u; }")
-          default: body.add("m\(id) = extreme(m\(id), \(a), \(sum.family == .max ? 1 : 0));")
-          }
-        }
-        lines += filled(body, outputs)
-      }
-      return lines
-    }
-    let chains = pairs ? 2 : 1
-    for b in 0..<block {
-      for (k, sum) in sums.enumerated() {
-        let id = "\(k)_\(b)"
-        switch sum.family {
-        case .max, .min:
-          lines.append("vf m\(id) = bc(\(sum.family == .max ? "-" : "")__builtin_inff());")
-        case .moments: lines.append("vd d\(id) = {}, h\(id) = {}, e\(id) = {}, f\(id) = {};")
-        default: lines.append("vd d\(id) = {}, h\(id) = {};")
-        }
-      }
-    }
-    lines.append("if (!wide) {")
-    for b in 0..<block {
-      for (k, sum) in sums.enumerated() {
-        for chain in 0..<chains { lines.append(partials(k, sum, "_\(b)_\(chain)")) }
-      }
-    }
-    lines.append("i64 r = 0;")
-    if pairs {
-      lines.append("for (; r + 2 <= m; r += 2) {")
-      lines += row("r", 0, wide: false) + row("r + 1", 1, wide: false) + ["}"]
-    }
-    lines.append(pairs ? "if (r < m) {" : "for (; r < m; r++) {")
-    lines += row("r", 0, wide: false) + ["}"]
-    for b in 0..<block {
-      for (k, sum) in sums.enumerated() {
-        let id = "\(k)_\(b)"
-        func joined(_ name: String) -> String {
-          (0..<chains).map { "\(name)\(id)_\($0)" }.joined(separator: " + ")
-        }
-        switch sum.family {
-        case .max, .min: break
-        case .moments:
-          lines.append("{ vf x = \(joined("p")), y = \(joined("z"));")
-          lines.append("d\(id) = lo(x); h\(id) = hi(x); e\(id) = lo(y); f\(id) = hi(y); }")
-        default: lines.append("{ vf x = \(joined("p")); d\(id) = lo(x); h\(id) = hi(x); }")
-        }
-      }
-    }
-    lines.append("} else for (i64 r = 0; r < m; r++) {")
-    lines += row("r", 0, wide: true) + ["}"]
-    for b in 0..<block {
-      let column = b == 0 ? (tail == nil ? "i" : "\(whole)") : "i + W"
-      for (k, sum) in sums.enumerated() {
-        let id = "\(k)_\(b)"
-        func widen(_ plane: Int32, _ l: String, _ h: String) -> String {
-          let at = "A\(k) + \(plane) + \(column)"
-          return tail.map { "widenn(\(at), \(l), \(h), \($0));" } ?? "widen(\(at), \(l), \(h));"
-        }
-        switch sum.family {
-        case .moments:
-          lines.append(widen(2 * sum.plane, "d\(id)", "h\(id)"))
-          lines.append(widen(3 * sum.plane, "e\(id)", "f\(id)"))
-        case .max, .min:
-          lines.append(
-            "extremes(A\(k) + \(column), 1, m\(id), \(tail.map(String.init) ?? "W"),"
-              + " \(sum.family == .max ? 1 : 0));")
-        default: lines.append(widen(0, "d\(id)", "h\(id)"))
-        }
+        names[t][leaf] = "s\(k)_\(t)"
       }
     }
     return lines
+      + everyColumn { column, tail in
+        var (lines, shared) = shared(leaves, sums, column, tail)
+        // Everything is read before anything is written: a store holds up loads that only look like
+        // reading what it wrote, as those of the next row do where rows are 4 KiB.
+        var stores: [String] = []
+        for t in 0..<together {
+          var body = NativeBody(
+            program, tail: tail, column: column, row: "q1 + \(number(t))", start: "o\(t)",
+            suffix: "_\(t)", names: names[t].merging(shared) { known, _ in known })
+          for (k, sum) in sums.enumerated() {
+            if wide {
+              addWide(k, sum, &body)
+            } else {
+              add(k, sum, &body, to: "\(k)", first: t == 0)
+            }
+          }
+          let (statements, written) = filled(body, outputs)
+          lines += ahead(leaves, "o\(t) + \(column)") + statements
+          stores += written
+        }
+        if !wide {
+          for (k, sum) in sums.enumerated() {
+            for part in parts(sum) {
+              let at = "F\(k)\(part) + \(column) - c0"
+              switch sum.family {
+              case .max, .min:
+                stores.append(
+                  "st(\(at), extreme(ld(\(at)), \(part)\(k), \(sum.family == .max ? 1 : 0)));")
+              default: stores.append("st(\(at), ld(\(at)) + \(part)\(k));")
+              }
+            }
+          }
+        }
+        return lines + stores
+      }
+  }
+
+  /// What all rows of a column share: small arrays along it, and the shifts of moments.
+  private func shared(
+    _ leaves: [NativeProgram.Source], _ sums: [NativeProgram.Accumulation], _ column: String,
+    _ tail: Int?
+  ) -> (lines: [String], names: [NativeProgram.Source: String]) {
+    var lines: [String] = []
+    var names: [NativeProgram.Source: String] = [:]
+    for (k, leaf) in leaves.enumerated() {
+      guard case .small(let small) = leaf, small.address.inner != 0, small.address.row == 0
+      else { continue }
+      let place = "\(NativeBody.place(small, row: "0")) + \(column)"
+      lines.append("const vf c\(k) = \(tail.map { "ldn(\(place), \($0))" } ?? "ld(\(place))");")
+      names[leaf] = "c\(k)"
+    }
+    for (k, sum) in sums.enumerated() where sum.family == .moments {
+      let at = "A\(k) + \(sum.plane) + \(column)"
+      lines.append("const vf k\(k) = \(tail.map { "narrown(\(at), \($0))" } ?? "narrow(\(at))");")
+    }
+    return (lines, names)
+  }
+
+  /// Adds a row's vector to partial sums.
+  private func add(
+    _ k: Int, _ sum: NativeProgram.Accumulation, _ body: inout NativeBody, to id: String,
+    first: Bool
+  ) {
+    let a = body.vector(sum.a)
+    let (declare, plus) = first ? ("vf ", "=") : ("", "+=")
+    switch sum.family {
+    case .sum: body.add("\(declare)p\(id) \(plus) \(a);")
+    case .dot: body.add("\(declare)p\(id) \(plus) \(a) * \(body.vector(sum.b));")
+    case .moments:
+      let g = "g\(k)\(body.suffix)"
+      body.add("const vf \(g) = \(a) - k\(k); \(declare)p\(id) \(plus) \(g);")
+      body.add("\(declare)z\(id) \(plus) \(g) * \(g);")
+    case .max, .min:
+      body.add(
+        first
+          ? "vf p\(id) = \(a);" : "p\(id) = extreme(p\(id), \(a), \(sum.family == .max ? 1 : 0));")
+    }
+  }
+
+  /// Adds a row's vector to sums of double.
+  private func addWide(_ k: Int, _ sum: NativeProgram.Accumulation, _ body: inout NativeBody) {
+    let a = body.vector(sum.a)
+    let at = "A\(k) + \(body.column)"
+    if sum.isTotal {
+      let b = sum.family == .dot ? body.vector(sum.b) : "bc(1)"
+      func kept(_ v: String) -> String { body.tail.map { "keep(\(v), \($0))" } ?? v }
+      body.add("{ const vf x = \(kept(a)), y = \(kept(b));")
+      body.add("A\(k)[0] += hs(lo(x) * lo(y) + hi(x) * hi(y)); }")
+      return
+    }
+    func widen(_ plane: Int32, _ l: String, _ h: String) -> String {
+      body.tail.map { "widenn(\(at) + \(plane), \(l), \(h), \($0));" }
+        ?? "widen(\(at) + \(plane), \(l), \(h));"
+    }
+    switch sum.family {
+    case .sum: body.add(widen(0, "lo(\(a))", "hi(\(a))"))
+    case .dot:
+      let b = body.vector(sum.b)
+      body.add(widen(0, "lo(\(a)) * lo(\(b))", "hi(\(a)) * hi(\(b))"))
+    case .moments:
+      body.add("{ vd l = lo(\(a)) - lo(k\(k)), u = hi(\(a)) - hi(k\(k));")
+      body.add(widen(2 * sum.plane, "l", "u"))
+      body.add(widen(3 * sum.plane, "l * l", "u * u") + " }")
+    case .max, .min:
+      body.add(
+        "extremes(\(at), 1, \(a), \(body.tail.map(String.init) ?? "W"),"
+          + " \(sum.family == .max ? 1 : 0));")
+    }
+  }
+
+  /// Adds the sums in float of a few rows to those in double.
+  private func join(
+    _ k: Int, _ sum: NativeProgram.Accumulation, _ part: String, _ from: String, _ column: String,
+    _ tail: Int?
+  ) -> [String] {
+    if sum.isTotal {
+      let kept = tail.map { "keep(\(from), \($0))" } ?? from
+      return ["{ const vf x = \(kept); T\(k) += lo(x) + hi(x); }"]
+    }
+    let at = "A\(k) + \(column)"
+    switch sum.family {
+    case .max, .min:
+      return [
+        "extremes(\(at), 1, \(from), \(tail.map(String.init) ?? "W"), \(sum.family == .max ? 1 : 0));"
+      ]
+    default:
+      let plane = sum.family != .moments ? 0 : part == "p" ? 2 * sum.plane : 3 * sum.plane
+      let widen = tail.map { "widenn(\(at) + \(plane), lo(x), hi(x), \($0));" }
+      return ["{ const vf x = \(from); \(widen ?? "widen(\(at) + \(plane), lo(x), hi(x));") }"]
+    }
   }
 }

@@ -13,7 +13,8 @@ extension NativeLoops {
     }
     // What is one number a row is made once.
     let sources = sums.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
-    for (k, leaf) in NativeBody.leaves(of: sources, in: program).enumerated() {
+    let leaves = NativeBody.leaves(of: sources, in: program)
+    for (k, leaf) in leaves.enumerated() {
       switch leaf {
       case .small(let small) where small.address.inner == 0:
         lines.append("const vf s\(k) = bc(*(\(NativeBody.place(small, row: "q"))));")
@@ -49,14 +50,29 @@ extension NativeLoops {
       }
     }
     func everyVector(_ add: (inout NativeBody, Int?) -> Void) -> [String] {
-      var lines = ["for (i64 i = 0; i < \(whole); i += W) {"]
-      var plain = body(nil, "i", "")
-      add(&plain, nil)
-      lines += filled(plain, outputs) + ["}"]
-      guard tail > 0 else { return lines }
-      var rest = body(tail, "\(whole)", "")
-      add(&rest, tail)
-      return lines + ["{"] + filled(rest, outputs) + ["}"]
+      func vectors(_ count: Int, _ tail: Int?, _ first: String) -> [String] {
+        var (lines, stores): ([String], [String]) = ([], [])
+        for u in 0..<count {
+          var body = body(tail, u == 0 ? first : "(\(first) + \(u) * W)", "_\(u)")
+          add(&body, tail)
+          let (statements, written) = filled(body, outputs)
+          if u * lanes % 16 == 0 { lines += ahead(leaves, "o + \(body.column)") }
+          lines += statements
+          stores += written
+        }
+        return lines + stores
+      }
+      // Where nothing is summed, a few vectors at a time: all are read before any is written.
+      let several = sums.isEmpty ? min(4, max(1, inner / lanes)) : 1
+      let most = whole / (several * lanes) * several * lanes
+      var lines = ["i64 i = 0;"]
+      if several > 1 {
+        lines += ["for (; i < \(most); i += \(several) * W) {"] + vectors(several, nil, "i") + ["}"]
+      }
+      if most < whole || several == 1 {
+        lines += ["for (; i < \(whole); i += W) {"] + vectors(1, nil, "i") + ["}"]
+      }
+      return tail > 0 ? lines + ["{"] + vectors(1, tail, "\(whole)") + ["}"] : lines
     }
     if sums.isEmpty {
       lines += everyVector { _, _ in }
@@ -96,7 +112,8 @@ extension NativeLoops {
     func vector(_ column: String, _ partial: Int, _ tail: Int? = nil) -> [String] {
       var body = body(tail, column, "_\(partial)")
       accumulate(&body, sums, "_\(partial)", tail: tail)
-      return filled(body, outputs)
+      let (statements, stores) = filled(body, outputs)
+      return statements + stores
     }
     func join(_ count: Int) -> [String] {
       sums.enumerated().map { k, sum in

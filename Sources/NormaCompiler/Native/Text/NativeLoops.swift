@@ -9,17 +9,20 @@ struct NativeLoops {
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7.
   static let terms = 4
-  let lanes = NativePrelude.lanes
+  var lanes: Int { program.lanes }
   var inner: Int { plan.inner }
   var whole: Int { inner / lanes * lanes }
   var tail: Int { inner % lanes }
 
   /// The loops; rows are `row0 ..< row0 + n` of the tensor, `q0` is the first one's index in its block.
   func text() -> [String] {
-    let byRow = pass.accumulations.filter(\.isByRow)
-    let byColumn = pass.accumulations.filter { !$0.isByRow }
     // Results are written where the other loop is not needed.
-    if byColumn.isEmpty { return rowLoop(byRow, pass.outputs) }
+    guard pass.accumulations.contains(where: { !$0.isByRow }) else {
+      return rowLoop(pass.accumulations, pass.outputs)
+    }
+    // One sum over everything goes along with sums of columns.
+    let byRow = pass.accumulations.filter { $0.isByRow && !$0.isTotal }
+    let byColumn = pass.accumulations.filter { !$0.isByRow || $0.isTotal }
     return (byRow.isEmpty ? [] : rowLoop(byRow, [])) + columnLoop(byColumn, pass.outputs)
   }
 
@@ -41,20 +44,30 @@ struct NativeLoops {
   /// Whether a row is short enough for the stack, where unwanted results go.
   static func hasSpareRow(_ plan: TilePlan) -> Bool { plan.inner <= 16384 }
 
-  /// The body's statements with its results written.
+  /// The body's statements, and those that write its results.
   func filled(
     _ body: NativeBody, _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
-  ) -> [String] {
+  ) -> (statements: [String], stores: [String]) {
     var body = body
-    for output in outputs {
+    let stores = outputs.map { output in
       let v = body.vector(output.source)
       let t = output.tensor
       let at = "z\(t) + (\(body.start) & on\(t)) + \(body.column)"
       let store = body.tail.map { "stn(\(at), \(v), \($0));" } ?? "st(\(at), \(v));"
       let stream = plan.streams && body.tail == nil ? "if (w\(t)) stream(\(at), \(v)); else " : ""
-      body.add(NativeLoops.hasSpareRow(plan) ? stream + store : "if (t\(t)) { \(stream)\(store) }")
+      return NativeLoops.hasSpareRow(plan) ? stream + store : "if (t\(t)) { \(stream)\(store) }"
     }
-    return body.statements
+    return (body.statements, stores)
+  }
+
+  /// Where results go past the cache, a slice's last pass asks for what the next slice reads, so that
+  /// memory is read while it is written.
+  func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
+    guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty else { return [] }
+    return leaves.compactMap { leaf in
+      guard case .tensor(let t) = leaf else { return nil }
+      return "__builtin_prefetch(t\(t) + \(at) + \(plan.sliceRows * inner));"
+    }
   }
 
   func place(_ sum: NativeProgram.Accumulation, row: String) -> String {

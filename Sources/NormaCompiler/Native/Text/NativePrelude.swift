@@ -2,13 +2,14 @@ import CKernels
 
 /// What every native text starts with: vector types, loads and stores, and the operations of the C
 /// table as functions over vectors of float (`nk_NAME`) and numbers in double (`nd_NAME`).
-enum NativePrelude {
-  /// Floats of a vector: a register of AVX-512; compilers split it where there is none.
-  static let lanes = 16
+struct NativePrelude {
+  /// Floats of a vector: 16 or 8.
+  let lanes: Int
 
-  static var text: String {
-    types + vectorMath + operations(prefix: "nk_", type: "vf") + scalarMacros
-      + operations(prefix: "nd_", type: "double") + call
+  var text: String {
+    "#define W \(lanes)\n" + Self.types + Self.vectorMath
+      + Self.operations(prefix: "nk_", type: "vf") + Self.scalarMacros
+      + Self.operations(prefix: "nd_", type: "double") + Self.call
   }
 
   /// One function an operation, from the formulas of the C table.
@@ -25,7 +26,6 @@ enum NativePrelude {
   }
 
   private static let types = """
-    #define W \(lanes)
     typedef long long i64;
     typedef float vf __attribute__((vector_size(4 * W)));
     typedef float vh __attribute__((vector_size(2 * W)));
@@ -44,7 +44,7 @@ enum NativePrelude {
     IN void stn(float *p, vf v, int n) { copy(p, &v, 4 * n); }
     IN vf bc(float x) { return (vf){} + x; }
     IN vi bi(int x) { return (vi){} + x; }
-    #if defined(__AVX512F__) && !defined(__clang__)
+    #if defined(__AVX512F__) && W == 16 && !defined(__clang__)
     // gcc 12 makes three instructions of what is one.
     IN vd twice(vh h) { return __builtin_ia32_cvtps2pd512_mask(h, (vd){}, (signed char)-1, 4); }
     #else
@@ -68,8 +68,12 @@ enum NativePrelude {
     typedef double v4 __attribute__((vector_size(32)));
     typedef double v2 __attribute__((vector_size(16)));
     IN double hs(vd v) {
+    #if W == 16
       union { vd v; v4 h[2]; } a = {v};
       union { v4 v; v2 h[2]; } b = {a.h[0] + a.h[1]};
+    #else
+      union { v4 v; v2 h[2]; } b = {v};
+    #endif
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
@@ -81,8 +85,10 @@ enum NativePrelude {
     }
     #if defined(__clang__)
     IN void stream(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
-    #elif defined(__AVX512F__)
+    #elif defined(__AVX512F__) && W == 16
     IN void stream(float *p, vf v) { __builtin_ia32_movntps512(p, v); }
+    #elif defined(__AVX__) && W == 8
+    IN void stream(float *p, vf v) { __builtin_ia32_movntps256(p, v); }
     #elif defined(__AVX__)
     IN void stream(float *p, vf v) {
       uf u = {v};
@@ -145,9 +151,9 @@ enum NativePrelude {
     #if defined(__AVX512F__)
     #define M W
     #elif defined(__AVX__)
-    #define M (W / 2)
+    #define M 8
     #else
-    #define M (W / 4)
+    #define M 4
     #endif
     typedef float ck_float __attribute__((vector_size(4 * M)));
     typedef int ck_int __attribute__((vector_size(4 * M)));

@@ -53,6 +53,8 @@ struct NativeProgram {
     var isSquare: Bool { family == .dot && a == b }
     /// Whether tiles are reduced along the inner axis.
     var isByRow: Bool { address.inner == 0 }
+    /// Whether all rows of a block add to one number.
+    var isTotal: Bool { isByRow && address.row == 0 && (family == .sum || family == .dot) }
     /// Whether each row of a slice has a place of its own, which is then written rather than added to.
     func isAlone(in plan: TilePlan) -> Bool {
       isByRow && !across && family != .max && family != .min
@@ -74,6 +76,8 @@ struct NativeProgram {
     var outputs: [(tensor: Int32, source: Source)] = []
   }
 
+  /// Floats of a vector.
+  let lanes: Int
   private(set) var values: [Value] = []
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
@@ -82,7 +86,8 @@ struct NativeProgram {
   private(set) var parameters: Set<Int32> = []
 
   /// Resolves the programs of a plan; nil when one needs what native text cannot say.
-  init?(_ plan: TilePlan) {
+  init?(_ plan: TilePlan, lanes: Int) {
+    self.lanes = lanes
     var registers: [Int32: Source] = [:]
     // A tensor that was written is the value it was given.
     var written: [Int32: Source] = [:]

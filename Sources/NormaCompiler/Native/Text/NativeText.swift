@@ -11,18 +11,20 @@ struct NativeText {
   }
 
   /// Both directions as one unit of translation; nil when a plan needs what the text cannot say.
-  static func text(forward: TilePlan, backward: TilePlan?) -> String? {
-    guard let first = functions(forward, prefix: "forward") else { return nil }
+  static func text(forward: TilePlan, backward: TilePlan?, lanes: Int) -> String? {
+    guard let first = functions(forward, prefix: "forward", lanes) else { return nil }
     var lines = first
     if let backward {
-      guard let second = functions(backward, prefix: "backward") else { return nil }
+      guard let second = functions(backward, prefix: "backward", lanes) else { return nil }
       lines += second
     }
-    return NativePrelude.text + lines.joined(separator: "\n") + "\n"
+    return NativePrelude(lanes: lanes).text + lines.joined(separator: "\n") + "\n"
   }
 
-  private static func functions(_ plan: TilePlan, prefix: String) -> [String]? {
-    guard let program = NativeProgram(plan) else { return nil }
+  private static func functions(
+    _ plan: TilePlan, prefix: String, _ lanes: Int
+  ) -> [String]? {
+    guard let program = NativeProgram(plan, lanes: lanes) else { return nil }
     var lines: [String] = []
     for (number, pass) in program.passes.enumerated() {
       let loops = NativeLoops(program: program, plan: plan, pass: pass)
@@ -43,15 +45,11 @@ struct NativeText {
           ] : ["const i64 on\(t) = -1; float *restrict z\(t) = t\(t);"]
         if plan.streams {
           // Rows start where a store past the cache may write only in whole vectors.
-          let aligned = plan.inner % NativePrelude.lanes == 0 ? "!((i64)z\(t) & 63)" : "0"
+          let aligned = plan.inner % lanes == 0 ? "!((i64)z\(t) & 63)" : "0"
           lines.append("const int w\(t) = \(aligned);")
         }
       }
       lines += blocks(plan, loops.text())
-      if plan.streams, !written.isEmpty {
-        let streaming = written.sorted().map { "w\($0)" }.joined(separator: " | ")
-        lines.append("if (\(streaming)) __atomic_thread_fence(__ATOMIC_SEQ_CST);")
-      }
       lines.append("}")
     }
     return lines
@@ -92,7 +90,7 @@ struct NativeText {
         "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 0);",
       ]
         + again(pass.accumulations, "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 1);")
-        + ["}"]
+        + fence(plan) + ["}"]
     }
   }
 
@@ -124,18 +122,16 @@ struct NativeText {
     lines += NativeSteps.text(plan.sliceBegin)
     for (number, pass) in program.passes.enumerated() {
       let run = "\(prefix)_pass\(number)(c, D, U, WF, start, start + rows, start, "
-      lines.append(run + "wide);")
       let own = pass.accumulations.filter { !$0.across }
-      if !own.isEmpty, !pass.accumulations.contains(where: \.across) {
-        lines += again(own, run + "1);")
-      }
+      // Before a pass that may be run again, what it adds to besides its own is kept.
+      let kept = own.isEmpty ? [] : pass.accumulations.filter(\.across)
+      lines += ["{"] + copies(kept, back: false) + [run + "wide);"]
+      if !own.isEmpty { lines += again(own, kept: kept, run + "1);") }
+      lines.append("}")
       lines += NativeSteps.text(plan.passes[number].sliceSteps)
     }
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
     let across = program.passes.flatMap(\.accumulations).filter(\.across)
-    let mixed = program.passes.contains { pass in
-      pass.accumulations.contains(where: \.across) && pass.accumulations.contains { !$0.across }
-    }
     let all = "for (i64 s = first; s < last; s++) \(prefix)_slice(c, D, WF, U, s, "
     return lines + [
       "void \(prefix)(const call *c, i64 unit, int worker) {",
@@ -144,9 +140,13 @@ struct NativeText {
       "double *U = (double *)(c->units + unit * c->unit_bytes);",
       "const i64 first = unit * c->slices / c->unit_count;",
       "const i64 last = (unit + 1) * c->slices / c->unit_count;",
-      // A pass that fills both kinds cannot be run again alone, so it is exact from the start.
-      all + (mixed ? "1);" : "0);"),
-    ] + (mixed ? [] : again(across, all + "1);")) + ["}"]
+      all + "0);",
+    ] + again(across, all + "1);") + fence(plan) + ["}"]
+  }
+
+  /// Stores past the cache are seen by other threads only after a fence.
+  private static func fence(_ plan: TilePlan) -> [String] {
+    plan.streams ? ["__atomic_thread_fence(__ATOMIC_SEQ_CST);"] : []
   }
 
   /// Values kept from forward to backward that belong to a slice.
@@ -163,10 +163,22 @@ struct NativeText {
       } + ["}"]
   }
 
+  /// Copies sums of a unit to where they are kept, or back.
+  private static func copies(_ sums: [NativeProgram.Accumulation], back: Bool) -> [String] {
+    sums.enumerated().flatMap { k, sum in
+      let count = sum.plane * sum.planes
+      let (kept, sums) = ("K\(k)", "U + \(sum.offset)")
+      return (back ? [] : ["double K\(k)[\(count)];"])
+        + ["copy(\(back ? sums : kept), \(back ? kept : sums), 8 * \(count));"]
+    }
+  }
+
   /// Runs something again, in double, when a sum overflowed or a square vanished.
-  private static func again(_ sums: [NativeProgram.Accumulation], _ run: String) -> [String] {
+  private static func again(
+    _ sums: [NativeProgram.Accumulation], kept: [NativeProgram.Accumulation] = [], _ run: String
+  ) -> [String] {
     var checks: [String] = []
-    var fills: [String] = []
+    var fills = copies(kept, back: true)
     for sum in sums {
       let area = sum.across ? "U" : "D"
       func plane(_ k: Int32) -> String { "\(area) + \(sum.offset + k * sum.plane), \(sum.plane)" }

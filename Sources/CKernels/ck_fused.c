@@ -1,0 +1,88 @@
+/* Superinstructions that write tiles: what norms do with their input and gradient, in one loop. */
+#include "ck_line.h"
+#include "ck_target.h"
+#include "ck_tiles.h"
+
+/* The start of an operand's row, and the number that it repeats where it does not vary along it. */
+#define ROW(o) \
+  const float *o##_row = o.data + r * o.row_stride; \
+  const float o##_one = o##_row[0]; \
+  const ck_line o##_all = ck_fill_line(o##_one);
+#define LINE_AT(o, varies) ((varies) ? ck_load_line(o##_row + i) : o##_all)
+#define ONE_AT(o, varies) ((varies) ? o##_row[i] : o##_one)
+
+/* Rows written past the cache start where a line does; what is read next is asked for meanwhile. */
+#define WRITE(FORMULA, AHEAD) \
+  ptrdiff_t i = 0; \
+  if (out.stream && (uintptr_t)zr % 64 == 0) { \
+    for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) { \
+      AHEAD \
+      ck_stream_line(zr + i, FORMULA(LINE_AT)); \
+    } \
+  } else { \
+    for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) { \
+      ck_line first = FORMULA(LINE_AT); \
+      i += CK_LINE_FLOATS; \
+      ck_line second = FORMULA(LINE_AT); \
+      i -= CK_LINE_FLOATS; \
+      ck_store_line(zr + i, first); \
+      ck_store_line(zr + i + CK_LINE_FLOATS, second); \
+    } \
+    for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) ck_store_line(zr + i, FORMULA(LINE_AT)); \
+  } \
+  for (; i < n; i++) zr[i] = FORMULA(ONE_AT);
+
+#define NORMALIZED(AT) \
+  (CK_CENTER(AT(a, 1), AT(b, stats), AT(c, stats), AT(d, stats)) * AT(f, factors) + AT(h, factors))
+
+CK_INLINE_LINE void normalize(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n,
+                              const int stats, const int factors) {
+#pragma clang fp contract(fast)
+  const ck_operand a = s->a, b = s->b, c = s->c, d = s->d, f = s->f, h = s->h;
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    float *zr = out.data + r * out.row_stride;
+    ROW(a) ROW(b) ROW(c) ROW(d) ROW(f) ROW(h)
+    (void)a_all;
+    WRITE(NORMALIZED, __builtin_prefetch(a_row + i + out.ahead);)
+  }
+}
+
+#define GRADIENT(AT) \
+  (CK_CENTER(AT(a, 1), AT(b, stats), AT(c, stats), AT(d, stats)) + \
+   (AT(e, 1) * AT(f, factors) * AT(g, stats) + AT(h, stats)))
+
+CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n,
+                             const int stats, const int factors) {
+#pragma clang fp contract(fast)
+  const ck_operand a = s->a, b = s->b, c = s->c, d = s->d, e = s->e, f = s->f, g = s->g, h = s->h;
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    float *zr = out.data + r * out.row_stride;
+    ROW(a) ROW(b) ROW(c) ROW(d) ROW(e) ROW(f) ROW(g) ROW(h)
+    (void)a_all;
+    (void)e_all;
+    WRITE(GRADIENT, __builtin_prefetch(a_row + i + out.ahead);
+          __builtin_prefetch(e_row + i + out.ahead);)
+  }
+}
+
+#define VARIANTS(name) \
+  CK_CLONES static void name##_row_row(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
+    name(z, s, rows, n, 0, 0); \
+  } \
+  CK_CLONES static void name##_row_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
+                                          ptrdiff_t n) { \
+    name(z, s, rows, n, 0, 1); \
+  } \
+  CK_CLONES static void name##_column_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
+                                             ptrdiff_t n) { \
+    name(z, s, rows, n, 1, 1); \
+  } \
+  void ck_##name(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
+    if (s->stats_vary) name##_column_column(z, s, rows, n); \
+    else if (s->factors_vary) name##_row_column(z, s, rows, n); \
+    else name##_row_row(z, s, rows, n); \
+  }
+VARIANTS(normalize)
+VARIANTS(gradient)
+
+void ck_finish_stores(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

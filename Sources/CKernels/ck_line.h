@@ -1,0 +1,42 @@
+/* Lines of 16 floats: what the loops of the tile interpreter work on, split by the compiler into the
+   registers that a processor has. */
+#ifndef CK_LINE_H
+#define CK_LINE_H
+
+#include <stddef.h>
+
+/* Lines are passed to functions that are always inlined, so how they would be passed is no matter. */
+#pragma clang diagnostic ignored "-Wpsabi"
+#define CK_INLINE_LINE static inline __attribute__((always_inline, unused))
+
+enum { CK_LINE_FLOATS = 16 };
+typedef float ck_line __attribute__((vector_size(64), aligned(4)));
+typedef float ck_half_line __attribute__((vector_size(32), aligned(4)));
+typedef double ck_wide_line __attribute__((vector_size(64), aligned(8)));
+
+CK_INLINE_LINE ck_line ck_load_line(const float *p) { return *(const ck_line *)p; }
+CK_INLINE_LINE void ck_store_line(float *p, ck_line v) { *(ck_line *)p = v; }
+CK_INLINE_LINE ck_line ck_fill_line(float x) { return (ck_line){} + x; }
+
+/* Writes past the cache; p is a multiple of 64 bytes. */
+CK_INLINE_LINE void ck_stream_line(float *p, ck_line v) {
+  typedef float aligned_line __attribute__((vector_size(64), aligned(64)));
+  __builtin_nontemporal_store((aligned_line)v, (aligned_line *)p);
+}
+
+CK_INLINE_LINE ck_wide_line ck_low_half(ck_line v) {
+  ck_half_line h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+  return __builtin_convertvector(h, ck_wide_line);
+}
+CK_INLINE_LINE ck_wide_line ck_high_half(ck_line v) {
+  ck_half_line h = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  return __builtin_convertvector(h, ck_wide_line);
+}
+CK_INLINE_LINE double ck_total(ck_wide_line v) {
+  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+/* A full operand, small ones at the same place, and what they make. */
+#define CK_CENTER(a, b, c, d) ((((a) - (b)) - (c)) * (d))
+
+#endif
