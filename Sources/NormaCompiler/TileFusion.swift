@@ -10,6 +10,8 @@ struct TileFusion {
 
   /// What defines each virtual register.
   private let definitions: [Int: Emitted]
+  /// Sums of products, of which one factor may be small.
+  private let dots: [Emitted]
   private let center: Int32
   private let sub: Int32
   private let mul: Int32
@@ -22,12 +24,14 @@ struct TileFusion {
     for emitted in passes.joined() {
       if let target = emitted.target { definitions[target] = emitted }
     }
-    let fusion = try TileFusion(definitions)
+    let dots = passes.joined().filter { Int($0.instruction.what) == CK_DO_DOT }
+    let fusion = try TileFusion(definitions, dots: dots)
     return withoutUnread(passes.map { merged($0.map(fusion.replacement)) })
   }
 
-  private init(_ definitions: [Int: Emitted]) throws(NormaError) {
+  private init(_ definitions: [Int: Emitted], dots: [Emitted]) throws(NormaError) {
     self.definitions = definitions
+    self.dots = dots
     center = try KernelOperation.index("center")
     sub = try KernelOperation.index("sub")
     mul = try KernelOperation.index("mul")
@@ -271,7 +275,9 @@ struct TileFusion {
     if Int(emitted.instruction.what) == CK_DO_SUM {
       return firsts(emitted, [scaled(a), Scaled(e: a)])
     }
-    if let (full, small) = split(a, b) { return firsts(emitted, [Scaled(e: full, f: small)]) }
+    if let (full, small) = split(a, b) {
+      return products(emitted, full, small) ?? firsts(emitted, [Scaled(e: full, f: small)])
+    }
     var new = started(emitted, Int(CK_DO_SUMS))
     new.instruction.is_square = isSame(a, b) ? 1 : 0
     let orders = [(scaled(a), centered(b)), (scaled(b), centered(a))]
@@ -286,6 +292,32 @@ struct TileFusion {
       break
     }
     return new
+  }
+
+  /// The sum of a small factor times a product of two full ones: the factor joins the one that another
+  /// sum has it with, else the other.
+  private func products(_ emitted: Emitted, _ product: Operand, _ small: ck_view) -> Emitted? {
+    guard let found = definition(product, mul) else { return nil }
+    let (a, b, _) = operands(found)
+    guard isFull(a), isFull(b) else { return nil }
+    let (e, t) = centered(a).length > 0 ? (b, a) : (a, b)
+    let isShared = dots.contains { other in
+      let (x, y, _) = operands(other)
+      guard let (full, factor) = split(x, y) else { return false }
+      return isSame(full, e) && TileFusion.isSame(factor, small)
+    }
+    var new = started(emitted, Int(CK_DO_SUMS))
+    var second = centered(t)
+    if isShared {
+      set(&new, Scaled(e: e, f: small))
+    } else {
+      guard definition(t, mul) == nil else { return nil }
+      second.d = small
+      set(&new, Scaled(e: e))
+    }
+    set(&new, second)
+    let i = new.instruction
+    return declare(&new, stats: [i.b, i.c, i.d], factors: [i.f]) ? new : nil
   }
 
   private func firsts(_ emitted: Emitted, _ forms: [Scaled]) -> Emitted {

@@ -22,7 +22,8 @@ extension TilePlan {
     for (number, pass) in passes.enumerated() {
       lines.append(
         "  pass \(number + 1)    \(pass.tiles.count) operations on tiles,"
-          + " \(pass.sliceSteps.count + pass.sharedSteps.count) on statistics")
+          + " \(pass.sliceSteps.count + pass.sharedSteps.count) on statistics;"
+          + " interpreted as \(TilePlan.names(of: pass.fused))")
     }
     let tensor = rows * inner * 4
     let reads = bytesRead(tensor)
@@ -30,6 +31,24 @@ extension TilePlan {
     lines.append("  memory    \(reads) bytes read, \(writes) written")
     if let savedBytes { lines.append("  keeps     \(savedBytes) bytes for backward") }
     return lines.joined(separator: "\n")
+  }
+
+  /// The instructions that are interpreted, each by its kind or operation.
+  private static func names(of program: Frozen<ck_instruction>) -> String {
+    let names = program.buffer.map { instruction in
+      switch Int(instruction.what) {
+      case CK_DO_MAP: ck_operation_name(instruction.operation).map { String(cString: $0) } ?? "map"
+      case CK_DO_POSITION: "position"
+      case CK_DO_MOMENTS: "moments"
+      case CK_DO_MAX: "maximum"
+      case CK_DO_MIN: "minimum"
+      case CK_DO_NORMALIZE: "normalize"
+      case CK_DO_GRADIENT: "gradient"
+      default:
+        instruction.accumulator >= 0 && instruction.second_accumulator >= 0 ? "two sums" : "sum"
+      }
+    }
+    return names.isEmpty ? "nothing" : names.joined(separator: ", ")
   }
 
   /// How often tensors are read from beyond the cache: once a slice, or once a pass over the whole.

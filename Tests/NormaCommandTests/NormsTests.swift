@@ -52,6 +52,27 @@ struct NormsTests {
     #expect(try Command(["norms", "show", "lyer"]).errors.contains("did you mean 'layer'?"))
   }
 
+  @Test(
+    "Built-in norms are interpreted as a few loops, not as one an operation",
+    arguments: [
+      ("layer", "70x50", "-1"), ("group", "4x6x6x32", "-1"), ("group", "4x32x6x6", "1"),
+      ("batch", "9x6x6x32", "-1"), ("batch", "9x32x6x6", "1"),
+    ])
+  func interpreted(_ norm: String, _ shape: String, _ axis: String) throws {
+    let show = try Command([
+      "norms", "show", norm, "--plan", "--shape", shape, "--axis", axis, "--mode", "train",
+      "--executor", "tiles",
+    ])
+    let passes = show.output.split(separator: "\n").compactMap {
+      $0.split(separator: ";").last.flatMap {
+        $0.hasPrefix(" interpreted as ") ? $0.dropFirst(16) : nil
+      }
+    }
+    let sums = norm == "batch" ? "two sums" : "two sums, two sums"
+    #expect(
+      passes.map(String.init) == ["moments", "normalize", sums, "gradient"], "\(show.output)")
+  }
+
   @Test("A plan has the neighbours that --fuse names, and says what would run it")
   func fusedPlan() throws {
     let show = ["norms", "show", "layer", "--plan", "--shape", "64x32", "--mode", "train"]

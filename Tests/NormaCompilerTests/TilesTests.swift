@@ -79,11 +79,30 @@ private let nativeCases: [FormulaCase] = {
 @Test("Native code agrees with Reference, forward and backward", arguments: nativeCases)
 func nativeAgrees(_ test: FormulaCase) throws { try agrees(test, "native") }
 
+/// A text has vectors of one width, by the processor; a compiler makes either run.
+@Test("Native code agrees with Reference in vectors of 8 and of 16", arguments: [8, 16])
+func vectorWidthsAgree(_ lanes: Int) throws {
+  let environment = ProcessInfo.processInfo.environment
+  var toolchain = try NativeToolchain(environment: environment)
+  toolchain.processor = lanes == 16 ? "flags: avx512f" : "flags: avx2"
+  #expect(toolchain.lanes == lanes)
+  let session = NativeSession(
+    toolchain: .success(toolchain),
+    cache: Result { () throws(NormaError) in
+      try NativeCache(environment: environment)
+    }, environment: environment, cores: 2, wait: .seconds(60))
+  for test in stride(from: 4, to: FormulaCase.all.count, by: 35).map({ FormulaCase.all[$0] }) {
+    try agrees(test, "native", in: session)
+  }
+}
+
 /// A coefficient that no float holds makes every pass run in double: nothing but results is rounded.
 @Test("Tiles in double agree with Reference to the last bit but one", arguments: FormulaCase.all)
 func wideTilesAgree(_ test: FormulaCase) throws { try agrees(test, "tiles", wide: true) }
 
-private func agrees(_ test: FormulaCase, _ executor: String, wide: Bool = false) throws {
+private func agrees(
+  _ test: FormulaCase, _ executor: String, wide: Bool = false, in session: NativeSession = session
+) throws {
   let layout = try TensorLayout(shape: test.shape, axis: test.axis)
   let program = try program { x in
     wide ? test.formula(x) + x * FormulaCase.epsilon.pow(30) : test.formula(x)

@@ -32,7 +32,9 @@ package struct NativeToolchain: Sendable {
   package var processor: String
   /// Floats in a register of the processor, twice as many where it has only 4: the vectors of a text.
   /// Compilers take wider ones apart through memory.
-  var lanes: Int { processor.split(whereSeparator: \.isWhitespace).contains("avx512f") ? 16 : 8 }
+  package var lanes: Int {
+    processor.split(whereSeparator: \.isWhitespace).contains("avx512f") ? 16 : 8
+  }
   /// When a compilation counts as hung and is ended.
   package var timeLimit = Duration.seconds(60)
   private let environment: [String: String]
