@@ -140,6 +140,8 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     ([7, 6], [-1]), ([5, 7, 6], [-1]), ([5, 6, 7], [1]), ([3, 5, 7, 6], [-1]), ([4, 6, 5, 7], [1]),
     ([1, 6, 5], [1]), ([6, 5], [0]), ([2, 6, 40, 50], [1]), ([2, 40, 50, 6], [3]),
     ([3, 3000], [-1]), ([2, 3, 4, 5, 6], [1, 4]), ([9, 1, 6], [-1]),
+    // More than a segment of columns, and a rest that is the next segment alone.
+    ([9, 1026], [-1]),
   ]
 
   /// Every formula on every shape whose channels its groups divide.

@@ -12,7 +12,7 @@ extension NativeLoops {
   ) -> [String] {
     // Sums that differ from row to row take rows one by one.
     let single = sums.contains { $0.address.row != 0 }
-    let chains = single ? 1 : outputs.isEmpty ? 4 : 2
+    let chains = single ? 1 : 2
     let rows = single ? 1 : chains * NativeLoops.terms
     var lines = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",
@@ -25,7 +25,10 @@ extension NativeLoops {
     lines.append("if (!wide) {")
     if outputs.isEmpty {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
-      lines += totalled(sums, everyColumn { passing(sums, chains, $0, tail: $1) })
+      let loops = everyColumn(vectors: lineVectors) {
+        passing(sums, chains, $0, vectors: $1, tail: $2)
+      }
+      lines += totalled(sums, loops)
     } else {
       lines += alongRows(sums, outputs, together: chains)
     }
@@ -58,7 +61,7 @@ extension NativeLoops {
       lines += row(sums, outputs, together: together, wide: false) + ["}"]
     }
     lines += ["for (; r < m; r++) {"] + row(sums, outputs, together: 1, wide: false) + ["}"]
-    let joins = everyColumn { column, tail in
+    let joins = everyColumn(segmented: true) { column, _, tail in
       sums.enumerated().flatMap { k, sum in
         parts(sum).flatMap { part in
           join(k, sum, part, "ld(F\(k)\(part) + \(column) - c0)", column, tail)
@@ -74,46 +77,70 @@ extension NativeLoops {
     return totals.map { "vd T\($0) = {};" } + lines + totals.map { "A\($0)[0] += hs(T\($0));" }
   }
 
-  /// A vector of columns while rows pass by, in several chains of few terms.
+  /// Vectors of a line of the cache.
+  private var lineVectors: Int { max(1, 16 / lanes) }
+
+  /// A line of columns while rows pass by, in several chains of few terms.
   private func passing(
-    _ sums: [NativeProgram.Accumulation], _ chains: Int, _ column: String, tail: Int?
+    _ sums: [NativeProgram.Accumulation], _ chains: Int, _ column: String, vectors: Int, tail: Int?
   ) -> [String] {
     let leaves = NativeBody.leaves(of: sums.flatMap { [$0.a, $0.b] }, in: program)
-    var (lines, names) = shared(leaves, sums, column, tail)
-    for (k, leaf) in leaves.enumerated() {
-      guard case .constant(let value) = leaf else { continue }
-      lines.append("const vf s\(k) = bc(\(NativeBody.number(value)));")
-      names[leaf] = "s\(k)"
-    }
-    for (k, sum) in sums.enumerated() {
-      for part in parts(sum) {
-        let all = (0..<chains).map { "\(part)\(k)_\($0) = bc(\(start(sum)))" }
-        lines.append("vf \(all.joined(separator: ", "));")
+    var lines: [String] = []
+    var names: [[NativeProgram.Source: String]] = []
+    func place(_ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
+    for v in 0..<vectors {
+      var (loads, known) = shared(leaves, sums, place(v), "_\(v)", tail)
+      for (k, leaf) in leaves.enumerated() {
+        guard case .constant(let value) = leaf else { continue }
+        loads.append("const vf s\(k)_\(v) = bc(\(NativeBody.number(value)));")
+        known[leaf] = "s\(k)_\(v)"
+      }
+      lines += loads
+      names.append(known)
+      for (k, sum) in sums.enumerated() {
+        for part in parts(sum) {
+          let all = (0..<chains).map { "\(part)\(k)_\($0)_\(v) = bc(\(start(sum)))" }
+          lines.append("vf \(all.joined(separator: ", "));")
+        }
       }
     }
     func step(_ chain: Int) -> [String] {
       let row = chain == 0 ? "r" : "r + \(chain)"
-      var body = NativeBody(
-        program, tail: tail, column: column, row: "q1 + \(row)",
-        start: "(row0 + rr + \(row)) * \(inner)", suffix: "_\(chain)", names: names)
-      for (k, sum) in sums.enumerated() { add(k, sum, &body, to: "\(k)_\(chain)", first: false) }
-      return body.statements
+      let start = "(row0 + rr + \(row)) * \(inner)"
+      // Lines of rows that follow come in no order that a processor foresees.
+      var lines = leaves.compactMap { leaf -> String? in
+        guard case .tensor(let t) = leaf, vectors * lanes >= 16 else { return nil }
+        let ahead = inner >= 512 ? 128 : 4 * chains * NativeLoops.terms * inner
+        return "__builtin_prefetch(t\(t) + \(start) + \(column) + \(ahead));"
+      }
+      for v in 0..<vectors {
+        var body = NativeBody(
+          program, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
+          suffix: "_\(chain)_\(v)", names: names[v])
+        for (k, sum) in sums.enumerated() {
+          add(k, sum, &body, to: "\(k)_\(chain)_\(v)", shift: "k\(k)_\(v)", first: false)
+        }
+        lines += body.statements
+      }
+      return lines
     }
     lines.append("i64 r = 0;")
     if chains > 1 {
       lines += ["for (; r + \(chains) <= m; r += \(chains)) {"] + (0..<chains).flatMap(step) + ["}"]
     }
     lines += ["for (; r < m; r++) {"] + step(0) + ["}"]
-    for (k, sum) in sums.enumerated() {
-      for part in parts(sum) {
-        let all = (0..<chains).map { "\(part)\(k)_\($0)" }
-        let joined =
-          switch sum.family {
-          case .max: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 1)" }
-          case .min: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 0)" }
-          default: NativeLoops.joined(all)
-          }
-        lines += join(k, sum, part, joined, column, tail)
+    for v in 0..<vectors {
+      for (k, sum) in sums.enumerated() {
+        for part in parts(sum) {
+          let all = (0..<chains).map { "\(part)\(k)_\($0)_\(v)" }
+          let joined =
+            switch sum.family {
+            case .max: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 1)" }
+            case .min: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 0)" }
+            default: NativeLoops.joined(all)
+            }
+          lines += join(k, sum, part, joined, place(v), tail)
+        }
       }
     }
     return lines
@@ -132,14 +159,23 @@ extension NativeLoops {
     }
   }
 
-  /// A loop over the vectors of a segment, and what is left at the end of rows.
-  private func everyColumn(_ body: (_ column: String, _ tail: Int?) -> [String]) -> [String] {
-    var lines = ["for (i64 i = c0; i < c1; i += W) {"] + body("i", nil) + ["}"]
-    if tail > 0 {
-      let last = inner > segment ? "if (c1 == \(whole)) " : ""
-      lines += [last + "{"] + body("\(whole)", tail) + ["}"]
+  /// A loop over the vectors of a segment, several at a time, and what is left at the end of rows.
+  private func everyColumn(
+    vectors: Int = 1, segmented: Bool = false,
+    _ body: (_ column: String, _ vectors: Int, _ tail: Int?) -> [String]
+  ) -> [String] {
+    var lines = ["i64 i = c0;"]
+    if vectors > 1 {
+      lines += ["for (; i + \(vectors) * W <= c1; i += \(vectors) * W) {"]
+      lines += body("i", vectors, nil) + ["}"]
     }
-    return lines
+    lines += ["for (; i < c1; i += W) {"] + body("i", 1, nil) + ["}"]
+    if tail > 0 {
+      // The last segment has them, which may have nothing else.
+      let last = segmented && inner > segment ? "if (c0 + \(segment) >= \(inner)) " : ""
+      lines += [last + "{"] + body("\(whole)", 1, tail) + ["}"]
+    }
+    return ["{"] + lines + ["}"]
   }
 
   /// The means of the first rows that an accumulator sees are its shifts: near enough to the mean that
@@ -188,8 +224,8 @@ extension NativeLoops {
       }
     }
     return lines
-      + everyColumn { column, tail in
-        var (lines, shared) = shared(leaves, sums, column, tail)
+      + everyColumn(segmented: !wide) { column, _, tail in
+        var (lines, shared) = shared(leaves, sums, column, "", tail)
         // Everything is read before anything is written: a store holds up loads that only look like
         // reading what it wrote, as those of the next row do where rows are 4 KiB.
         var stores: [String] = []
@@ -201,7 +237,7 @@ extension NativeLoops {
             if wide {
               addWide(k, sum, &body)
             } else {
-              add(k, sum, &body, to: "\(k)", first: t == 0)
+              add(k, sum, &body, to: "\(k)", shift: "k\(k)", first: t == 0)
             }
           }
           let (statements, written) = filled(body, outputs)
@@ -228,7 +264,7 @@ extension NativeLoops {
   /// What all rows of a column share: small arrays along it, and the shifts of moments.
   private func shared(
     _ leaves: [NativeProgram.Source], _ sums: [NativeProgram.Accumulation], _ column: String,
-    _ tail: Int?
+    _ suffix: String, _ tail: Int?
   ) -> (lines: [String], names: [NativeProgram.Source: String]) {
     var lines: [String] = []
     var names: [NativeProgram.Source: String] = [:]
@@ -236,12 +272,14 @@ extension NativeLoops {
       guard case .small(let small) = leaf, small.address.inner != 0, small.address.row == 0
       else { continue }
       let place = "\(NativeBody.place(small, row: "0")) + \(column)"
-      lines.append("const vf c\(k) = \(tail.map { "ldn(\(place), \($0))" } ?? "ld(\(place))");")
-      names[leaf] = "c\(k)"
+      let load = tail.map { "ldn(\(place), \($0))" } ?? "ld(\(place))"
+      lines.append("const vf c\(k)\(suffix) = \(load);")
+      names[leaf] = "c\(k)\(suffix)"
     }
     for (k, sum) in sums.enumerated() where sum.family == .moments {
       let at = "A\(k) + \(sum.plane) + \(column)"
-      lines.append("const vf k\(k) = \(tail.map { "narrown(\(at), \($0))" } ?? "narrow(\(at))");")
+      let load = tail.map { "narrown(\(at), \($0))" } ?? "narrow(\(at))"
+      lines.append("const vf k\(k)\(suffix) = \(load);")
     }
     return (lines, names)
   }
@@ -249,7 +287,7 @@ extension NativeLoops {
   /// Adds a row's vector to partial sums.
   private func add(
     _ k: Int, _ sum: NativeProgram.Accumulation, _ body: inout NativeBody, to id: String,
-    first: Bool
+    shift: String, first: Bool
   ) {
     let a = body.vector(sum.a)
     let (declare, plus) = first ? ("vf ", "=") : ("", "+=")
@@ -258,7 +296,7 @@ extension NativeLoops {
     case .dot: body.add("\(declare)p\(id) \(plus) \(a) * \(body.vector(sum.b));")
     case .moments:
       let g = "g\(k)\(body.suffix)"
-      body.add("const vf \(g) = \(a) - k\(k); \(declare)p\(id) \(plus) \(g);")
+      body.add("const vf \(g) = \(a) - \(shift); \(declare)p\(id) \(plus) \(g);")
       body.add("\(declare)z\(id) \(plus) \(g) * \(g);")
     case .max, .min:
       body.add(
