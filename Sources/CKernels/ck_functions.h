@@ -36,14 +36,18 @@ CK_FUNCTION(
   })
 
 CK_FUNCTION(
-  /* The power of 2 comes as two factors, so that only the result is denormal or infinite. */
-  CK_INLINE ck_float ck_exp(ck_float x) {
+  /* e^x for x < 89. The power of 2 comes as two factors, so that only the result is denormal. */
+  CK_INLINE ck_float ck_exp_below(ck_float x) {
     ck_uint low;
-    ck_float held = ck_if(x < -104.0f, ck_f(-104.0f), ck_if(x > 89.0f, ck_f(89.0f), x));
-    ck_float p = ck_exp_parts(held, &low);
+    ck_float p = ck_exp_parts(ck_if(x < -104.0f, ck_f(-104.0f), x), &low);
     ck_uint n = low - (0x4b400000u - 254u);
     ck_uint half = n >> 1;
     return p * ck_bits_float(half << 23) * ck_bits_float((n - half) << 23);
+  })
+
+CK_FUNCTION(
+  CK_INLINE ck_float ck_exp(ck_float x) {
+    return ck_exp_below(ck_if(x > 89.0f, ck_f(89.0f), x));
   })
 
 CK_FUNCTION(
@@ -75,7 +79,7 @@ CK_FUNCTION(
   /* By e = exp(-|x|), which is never infinite: results below 1/2 keep their relative precision.
      1 / d is near 1.457 - d / 2 where 1 <= d <= 2, enough to make up for what d lost. */
   CK_INLINE ck_float ck_sigmoid(ck_float x) {
-    ck_float e = ck_exp(ck_bits_float(ck_float_bits(x) | 0x80000000u));
+    ck_float e = ck_exp_below(ck_bits_float(ck_float_bits(x) | 0x80000000u));
     ck_float d = 1.0f + e;
     ck_float lost = e - (d - 1.0f);
     ck_float y = ck_if(x < 0.0f, e, ck_f(1.0f)) / d;

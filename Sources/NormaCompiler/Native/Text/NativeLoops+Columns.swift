@@ -12,15 +12,25 @@ extension NativeLoops {
   ) -> [String] {
     // Sums that differ from row to row take rows one by one.
     let single = sums.contains { $0.address.row != 0 }
-    let chains = single ? 1 : 2
+    let chains = single ? 1 : outputs.isEmpty ? passingChains(sums) : 2
     let rows = single ? 1 : chains * NativeLoops.terms
-    var lines = [
+    let moments = sums.indices.filter { sums[$0].family == .moments }
+    let group = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",
       "const i64 m = n - rr < \(rows) ? n - rr : \(rows), q1 = q0 + rr;",
     ]
-    for (k, sum) in sums.enumerated() {
-      lines.append("double *A\(k) = \(place(sum, row: "q1"));")
-      if sum.family == .moments { lines += shifts(k, sum) }
+    let places = sums.enumerated().map { k, sum in "double *A\(k) = \(place(sum, row: "q1"));" }
+    let counts = moments.map { k in
+      "for (i64 j = 0; j < \(inner); j++) A\(k)[j] += \(single ? "m" : "n");"
+    }
+    var lines: [String]
+    if single {
+      lines = group + places + moments.flatMap { shifts($0, sums[$0]) }
+    } else {
+      // The places are the same for all rows, and so is what is done there once.
+      lines = ["{ const i64 rr = 0, q1 = q0, m = n < \(rows) ? n : \(rows);"] + places
+      lines += moments.flatMap { shifts($0, sums[$0]) } + counts + ["}"]
+      lines += group + places
     }
     lines.append("if (!wide) {")
     if outputs.isEmpty {
@@ -34,10 +44,13 @@ extension NativeLoops {
     }
     lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
     lines += row(sums, outputs, together: 1, wide: true) + ["}"]
-    for (k, sum) in sums.enumerated() where sum.family == .moments {
-      lines.append("for (i64 j = 0; j < \(inner); j++) A\(k)[j] += m;")
-    }
-    return lines + ["}"]
+    return lines + (single ? counts : []) + ["}"]
+  }
+
+  /// Chains of sums alone: as many as registers hold.
+  private func passingChains(_ sums: [NativeProgram.Accumulation]) -> Int {
+    let each = sums.reduce(0) { $0 + parts($1).count } * lineVectors
+    return each * 4 <= (lanes == 16 ? 24 : 12) ? 4 : 2
   }
 
   /// Rows from start to end, segment by segment, with sums that wait in memory.

@@ -103,7 +103,9 @@ extension NativeLoops {
     let vectors = inner / lanes
     let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
-    let most = NativeLoops.terms * unroll * lanes
+    // Short rows have few sums to join, and few errors to add up.
+    let terms = inner <= 1024 ? 2 * NativeLoops.terms : NativeLoops.terms
+    let most = terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
       (0..<count).flatMap { u in
         sums.enumerated().map { k, sum in partials(k, sum, "_\(u)") }
