@@ -140,6 +140,17 @@ CK_INLINE_LINE void sums_of_columns(const ck_sums *s, ptrdiff_t rows, ptrdiff_t 
   if (whole < n) exact_sums(s, 0, rows, whole, n);
 }
 
+/* What a row adds, and to what. */
+static ck_sums row_of(const ck_sums *s, ptrdiff_t r) {
+  ck_sums one = *s;
+  ck_operand *all[] = {&one.values.a, &one.values.b, &one.values.c,
+                       &one.values.d, &one.values.e, &one.values.f};
+  for (int k = 0; k < 6; k++) all[k]->data += r * all[k]->row_stride;
+  if (one.products.data) one.products.data += r * one.products.row_stride;
+  if (one.firsts.data) one.firsts.data += r * one.firsts.row_stride;
+  return one;
+}
+
 typedef void (*sums_function)(const ck_sums *, ptrdiff_t, ptrdiff_t);
 
 #define VARIANT(name, stats, factors, products, firsts) \
@@ -165,8 +176,16 @@ void ck_accumulate_sums(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) {
   const ck_accumulator *acc = s->firsts.data ? &s->firsts : &s->products;
   const int across_rows = acc->inner_stride == 0;
   if (s->values.e.inner_stride != 1 || (s->products.data && s->values.a.inner_stride != 1) ||
-      (!across_rows && (acc->row_stride != 0 || acc->inner_stride != 1))) {
+      (!across_rows && acc->inner_stride != 1)) {
     exact_sums(s, 0, rows, 0, n);
+    return;
+  }
+  if (!across_rows && acc->row_stride != 0 && rows > 1) {
+    /* Each row has sums of its own. */
+    for (ptrdiff_t r = 0; r < rows; r++) {
+      ck_sums one = row_of(s, r);
+      ck_accumulate_sums(&one, 1, n);
+    }
     return;
   }
 #define PAIR(name) {rows_##name, columns_##name}

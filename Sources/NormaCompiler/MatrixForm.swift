@@ -1,13 +1,15 @@
 import NormaCore
+import NormaGraph
 
 /// A tensor seen as a matrix in memory order: rows × inner, each a list of atomic roles.
 ///
-/// Channels-last: rows are batch × space, inner is channel. Channels-first: rows are batch × channel,
-/// inner is space. Any other layout is packed into channels-last form around a call.
+/// Channels-last: rows are batch × space, inner is channel; where groups of channels have statistics of
+/// their own at each position, rows are batch × space × group, inner is member. Channels-first: rows are
+/// batch × channel, inner is space. Any other layout is packed into channels-last form around a call.
 struct MatrixForm {
-  enum Order { case channelsLast, channelsFirst }
+  enum Order { case channelsLast, groupRows, channelsFirst }
 
-  let order: Order
+  private(set) var order: Order
   /// Whether tensors are copied to this form and back.
   let packed: Bool
 
@@ -27,8 +29,31 @@ struct MatrixForm {
     }
   }
 
+  /// The form that makes rows of groups, where both directions' statistics are complete within rows of
+  /// it and samples are slices; else this one.
+  func suited(to forward: Graph, _ backward: Graph?, _ extents: Extents) -> MatrixForm {
+    guard order == .channelsLast, extents.count(.group) > 1, extents.count(.member) > 1 else {
+      return self
+    }
+    let isPerPosition = forward.nodes.allSatisfy { node in
+      guard case .reduce(_, let roles) = node.kind, forward.nodes[node.operands[0]].domain == .all
+      else { return true }
+      return extents.count(.space) == 1 || roles.isDisjoint(with: .space)
+    }
+    var candidate = self
+    candidate.order = .groupRows
+    let isSuited = ([forward] + (backward.map { [$0] } ?? [])).allSatisfy {
+      TileNodes($0, extents: extents).level(candidate) == .sample
+    }
+    return isPerPosition && isSuited ? candidate : self
+  }
+
   var rowAtoms: [RoleSet] {
-    order == .channelsLast ? [.chunk, .sample, .space] : [.chunk, .sample, .group, .member]
+    switch order {
+    case .channelsLast: [.chunk, .sample, .space]
+    case .groupRows: [.chunk, .sample, .space, .group]
+    case .channelsFirst: [.chunk, .sample, .group, .member]
+    }
   }
   var rowRoles: RoleSet { RoleSet(rowAtoms) }
   var innerRoles: RoleSet { RoleSet.all.subtracting(rowRoles) }

@@ -5,9 +5,11 @@ extension TilePlan {
   /// What the plan does, for people: schedule, passes, operations and bytes.
   func summary(keeps savedBytes: Int?) -> String {
     let order =
-      form.packed
-      ? "packed to channels-last"
-      : form.order == .channelsLast ? "channels-last" : "channels-first"
+      switch form.order {
+      case .channelsLast: form.packed ? "packed to channels-last" : "channels-last"
+      case .groupRows: "channels-last, a row for each group" + (form.packed ? ", packed" : "")
+      case .channelsFirst: "channels-first"
+      }
     let slice =
       switch level {
       case .rows: "slices of \(sliceRows) rows, each row with its own statistics"

@@ -27,7 +27,6 @@ public final class TilesKernel: NormKernel {
     self.layout = layout
     let extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-    let form = MatrixForm(layout)
     let forward = program.forwardResults
     let backward = program.backwardResults
     let lowered = try Lowering(extents: extents).lowered(forward + backward)
@@ -47,20 +46,23 @@ public final class TilesKernel: NormKernel {
       program.fusion.adding(
         to: joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
           + saved.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) }))
-    forwardPlan = try TilesKernel.plan(
-      forwardGraph, program, extents, form, offsets)
-    if backward.isEmpty {
-      backwardPlan = nil
-    } else {
+    var backwardGraph: Graph?
+    if !backward.isEmpty {
       let numbers = Dictionary(uniqueKeysWithValues: saved.enumerated().map { ($1, $0) })
       let rewritten = joint.rewriting { index, node, _ in
         numbers[index].map { Expr.saved($0, domain: node.domain) }
       }
-      let backwardGraph = try Graph(
+      backwardGraph = try Graph(
         zip(joint.outputs, rewritten).dropFirst(forward.count).map { ($0.name, $1) })
-      backwardPlan = try TilesKernel.plan(
-        backwardGraph, program, extents, form, offsets)
     }
+    let form = MatrixForm(layout).suited(to: forwardGraph, backwardGraph, extents)
+    forwardPlan = try TilesKernel.plan(forwardGraph, program, extents, form, offsets)
+    backwardPlan =
+      if let backwardGraph {
+        try TilesKernel.plan(backwardGraph, program, extents, form, offsets)
+      } else {
+        nil
+      }
     native =
       if let session {
         NativePlans(forward: forwardPlan.plan, backward: backwardPlan?.plan, session: session)
