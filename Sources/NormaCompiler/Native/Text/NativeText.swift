@@ -123,11 +123,16 @@ struct NativeText {
     for (number, pass) in program.passes.enumerated() {
       let run = "\(prefix)_pass\(number)(c, D, U, WF, start, start + rows, start, "
       let own = pass.accumulations.filter { !$0.across }
-      // Before a pass that may be run again, what it adds to besides its own is kept.
+      // Before a pass that may be run again, what it adds to besides its own is kept; where that is too
+      // much for the stack, the pass is exact from the start.
       let kept = own.isEmpty ? [] : pass.accumulations.filter(\.across)
-      lines += ["{"] + copies(kept, back: false) + [run + "wide);"]
-      if !own.isEmpty { lines += again(own, kept: kept, run + "1);") }
-      lines.append("}")
+      if kept.reduce(0, { $0 + $1.plane * $1.planes }) > 8192 {
+        lines.append(run + "1);")
+      } else {
+        lines += ["{"] + copies(kept, back: false) + [run + "wide);"]
+        if !own.isEmpty { lines += again(own, kept: kept, run + "1);") }
+        lines.append("}")
+      }
       lines += NativeSteps.text(plan.passes[number].sliceSteps)
     }
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
