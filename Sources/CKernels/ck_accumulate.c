@@ -7,10 +7,6 @@
 /* Terms of a chain in float: four keep sums of 65536 values within 2e-7. */
 enum { TERMS = 4, CHAINS = 2 };
 
-/* The start of an operand's row, and the number that it repeats where it does not vary along it. */
-#define ROW(o) const float *o##_row = o.data + r * o.row_stride;
-#define ALL(o) const ck_line o##_all = ck_fill_line(o##_row[0]);
-#define LINE_AT(o, varies) ((varies) ? ck_load_line(o##_row + i) : o##_all)
 #define NUMBER(o) ((double)o.data[r * o.row_stride + i * o.inner_stride])
 
 static int is_finite(double x) { return x - x == 0; }
@@ -54,11 +50,11 @@ typedef struct {
   int products, firsts;
 } variant;
 
-#define FIRST (k.factors < 0 ? ck_load_line(e_row + i) : ck_load_line(e_row + i) * LINE_AT(f, k.factors == 1))
+#define FIRST (k.factors < 0 ? ck_load_line(e_row + i) : ck_load_line(e_row + i) * CK_LINE_AT(f, k.factors == 1))
 #define SECOND \
   (k.stats < 0 ? ck_load_line(a_row + i) \
-               : CK_CENTER(ck_load_line(a_row + i), LINE_AT(b, k.stats == 1), \
-                           LINE_AT(c, k.stats == 1), LINE_AT(d, k.stats == 1)))
+               : CK_CENTER(ck_load_line(a_row + i), CK_LINE_AT(b, k.stats == 1), \
+                           CK_LINE_AT(c, k.stats == 1), CK_LINE_AT(d, k.stats == 1)))
 #define ADD(chain) \
   { \
     ck_line first = FIRST; \
@@ -68,7 +64,7 @@ typedef struct {
 #define OPERANDS \
   const ck_operand a = s->values.a, b = s->values.b, c = s->values.c, d = s->values.d, \
                    e = s->values.e, f = s->values.f;
-#define ROWS ROW(a) ROW(b) ROW(c) ROW(d) ROW(e) ROW(f) ALL(b) ALL(c) ALL(d) ALL(f)
+#define ROWS CK_ROW(a) CK_ROW(b) CK_ROW(c) CK_ROW(d) CK_ROW(e) CK_ROW(f) CK_ALL(b) CK_ALL(c) CK_ALL(d) CK_ALL(f)
 
 CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
 #pragma clang fp contract(fast)
@@ -204,15 +200,18 @@ void ck_accumulate_sums(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) {
 static float less(float a, float b) { return a < b ? a : b; }
 static float more(float a, float b) { return a < b ? b : a; }
 
+/* No difference from infinity is a number. */
+static double finite_or_zero(float x) { return is_finite((double)x) ? (double)x : 0; }
+
 /* Differences from a shift near the mean keep the variance right whatever the mean: half way between
    the middle two of the first four values that an accumulator sees, so that one outlier is no harm. */
 static double shift_of(ck_operand a, ptrdiff_t step, ptrdiff_t at, ptrdiff_t count) {
-  if (count < 4) return (double)a.data[at];
+  if (count < 4) return finite_or_zero(a.data[at]);
   float v[4];
   for (ptrdiff_t j = 0; j < 4; j++) v[j] = a.data[at + j * step];
   float low = more(less(v[0], v[1]), less(v[2], v[3]));
   float high = less(more(v[0], v[1]), more(v[2], v[3]));
-  return (double)(low * 0.5f + high * 0.5f);
+  return finite_or_zero(low * 0.5f + high * 0.5f);
 }
 
 static void exact_moments(ck_accumulator acc, ck_operand A, ptrdiff_t from, ptrdiff_t to,
@@ -240,7 +239,7 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
   const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
   double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
   for (ptrdiff_t r = 0; r < rows; r++) {
-    ROW(a)
+    CK_ROW(a)
     const ptrdiff_t at = r * acc.row_stride;
     if (acc.data[at] == 0) shift[at] = shift_of(a, 1, r * a.row_stride, n);
     acc.data[at] += (double)n;
@@ -287,11 +286,11 @@ CK_INLINE_LINE void moments_of_columns(ck_accumulator acc, ck_operand a, ptrdiff
       ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows;
       ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
       for (; r + CHAINS <= end; r++) {
-        { ROW(a) ADD_MOMENT(0) }
+        { CK_ROW(a) ADD_MOMENT(0) }
         r++;
-        { ROW(a) ADD_MOMENT(1) }
+        { CK_ROW(a) ADD_MOMENT(1) }
       }
-      for (; r < end; r++) { ROW(a) ADD_MOMENT(0) }
+      for (; r < end; r++) { CK_ROW(a) ADD_MOMENT(0) }
       sum[0] += ck_low_half(p[0] + p[1]);
       sum[1] += ck_high_half(p[0] + p[1]);
       squares[0] += ck_low_half(q[0] + q[1]);
@@ -328,7 +327,8 @@ void ck_accumulate_moments(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptr
     for (ptrdiff_t r = 0; r < rows; r++) {
       for (ptrdiff_t i = 0; i < n; i++) {
         ptrdiff_t at = r * acc.row_stride + i * acc.inner_stride;
-        if (acc.data[at] == 0) shift[at] = (double)a.data[r * a.row_stride + i * a.inner_stride];
+        if (acc.data[at] == 0)
+          shift[at] = finite_or_zero(a.data[r * a.row_stride + i * a.inner_stride]);
         acc.data[at] += 1;
       }
     }

@@ -3,13 +3,7 @@
 #include "ck_target.h"
 #include "ck_tiles.h"
 
-/* The start of an operand's row, and the number that it repeats where it does not vary along it. */
-#define ROW(o) \
-  const float *o##_row = o.data + r * o.row_stride; \
-  const float o##_one = o##_row[0]; \
-  const ck_line o##_all = ck_fill_line(o##_one);
-#define LINE_AT(o, varies) ((varies) ? ck_load_line(o##_row + i) : o##_all)
-#define ONE_AT(o, varies) ((varies) ? o##_row[i] : o##_one)
+#define ROW(o) CK_ROW(o) CK_ALL(o)
 
 /* Rows written past the cache start where a line does; what is read next is asked for meanwhile. */
 #define WRITE(FORMULA, AHEAD) \
@@ -17,20 +11,20 @@
   if (out.stream && (uintptr_t)zr % 64 == 0) { \
     for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) { \
       AHEAD \
-      ck_stream_line(zr + i, FORMULA(LINE_AT)); \
+      ck_stream_line(zr + i, FORMULA(CK_LINE_AT)); \
     } \
   } else { \
     for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) { \
-      ck_line first = FORMULA(LINE_AT); \
+      ck_line first = FORMULA(CK_LINE_AT); \
       i += CK_LINE_FLOATS; \
-      ck_line second = FORMULA(LINE_AT); \
+      ck_line second = FORMULA(CK_LINE_AT); \
       i -= CK_LINE_FLOATS; \
       ck_store_line(zr + i, first); \
       ck_store_line(zr + i + CK_LINE_FLOATS, second); \
     } \
-    for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) ck_store_line(zr + i, FORMULA(LINE_AT)); \
+    for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) ck_store_line(zr + i, FORMULA(CK_LINE_AT)); \
   } \
-  for (; i < n; i++) zr[i] = FORMULA(ONE_AT);
+  for (; i < n; i++) zr[i] = FORMULA(CK_ONE_AT);
 
 #define NORMALIZED(AT) \
   (CK_CENTER(AT(a, 1), AT(b, stats), AT(c, stats), AT(d, stats)) * AT(f, factors) + AT(h, factors))

@@ -36,6 +36,13 @@ CK_INLINE_LINE double ck_total(ck_wide_line v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
 
+/* The start of an operand's row r, and a line of the number that it repeats where it does not vary along
+   the row; then its values at i, for an operand that varies or does not. */
+#define CK_ROW(o) const float *o##_row = o.data + r * o.row_stride;
+#define CK_ALL(o) const ck_line o##_all = ck_fill_line(o##_row[0]);
+#define CK_LINE_AT(o, varies) ((varies) ? ck_load_line(o##_row + i) : o##_all)
+#define CK_ONE_AT(o, varies) ((varies) ? o##_row[i] : o##_row[0])
+
 /* A full operand, small ones at the same place, and what they make. */
 #define CK_CENTER(a, b, c, d) ((((a) - (b)) - (c)) * (d))
 

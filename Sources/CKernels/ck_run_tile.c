@@ -125,9 +125,10 @@ void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_ti
         ck_accumulate_moments(resolve_accumulator(in, in->accumulator, memory, tile), a, tile->rows,
                               tile->inner);
         break;
-      default:
-        ck_accumulate_extreme(resolve_accumulator(in, in->accumulator, memory, tile), a, in->what == CK_DO_MAX,
-                              tile->rows, tile->inner);
+      case CK_DO_MAX:
+      case CK_DO_MIN:
+        ck_accumulate_extreme(resolve_accumulator(in, in->accumulator, memory, tile), a,
+                              in->what == CK_DO_MAX, tile->rows, tile->inner);
         break;
     }
   }

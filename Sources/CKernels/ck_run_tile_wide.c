@@ -88,7 +88,8 @@ static void accumulate(const place *p, const ck_instruction *in) {
       case CK_DO_SUM: *z += v; break;
       case CK_DO_DOT: *z += v * lb.data[i * lb.stride]; break;
       case CK_DO_MOMENTS: {
-        if (z[0] == 0) z[plane] = v;
+        /* No difference from infinity is a number. */
+        if (z[0] == 0) z[plane] = v - v == 0 ? v : 0;
         double d = v - z[plane];
         z[0] += 1;
         z[2 * plane] += d;
@@ -98,7 +99,7 @@ static void accumulate(const place *p, const ck_instruction *in) {
       case CK_DO_MAX:
         if (v != v || v > *z) *z = *z != *z ? *z : v;
         break;
-      default:
+      case CK_DO_MIN:
         if (v != v || v < *z) *z = *z != *z ? *z : v;
         break;
     }

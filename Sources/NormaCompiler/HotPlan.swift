@@ -4,7 +4,7 @@ import CKernels
 struct HotPlan {
   struct Pass {
     /// What is interpreted, and the like in single instructions for double.
-    let tiles: ck_program
+    let fused: ck_program
     let single: ck_program
     let steps: UnsafeMutableBufferPointer<ck_step>
     let merges: UnsafeMutableBufferPointer<TilePlan.Merge>
@@ -43,7 +43,7 @@ struct HotPlan {
   /// Counts of the small floats and of all registers' floats.
   let sharedFloats: Int
   let workerFloats: Int
-  let registerFloats: Int
+  let singleRegisterFloats: Int
   /// Where a small value that floats do not hold is noted, in doubles; below 0 where none is watched.
   let outsideShared: Int
   let outsideWorker: Int
@@ -105,7 +105,7 @@ final class FrozenPlan: @unchecked Sendable {
           register_floats: Int32(plan.registerFloats))
       }
       return HotPlan.Pass(
-        tiles: program(pass.fused), single: program(pass.tiles),
+        fused: program(pass.fused), single: program(pass.single),
         steps: pass.sliceSteps.buffer, merges: frozen(pass.merges),
         sharedSteps: pass.sharedSteps.buffer)
     }
@@ -120,7 +120,8 @@ final class FrozenPlan: @unchecked Sendable {
       workerBytes: plan.workerBytes, unitBytes: plan.unitBytes, floatsOffset: floats,
       registersOffset: floats + TilePlan.aligned(plan.workerFloats * 4),
       sharedFloats: plan.sharedFloats, workerFloats: plan.workerFloats,
-      registerFloats: plan.registers * plan.registerFloats, outsideShared: plan.outsideShared,
+      singleRegisterFloats: plan.singleRegisters * plan.registerFloats,
+      outsideShared: plan.outsideShared,
       outsideWorker: plan.outsideWorker, constants: frozenConstants.pointer, loads: frozen(loads),
       prologue: plan.prologue.buffer,
       unitFills: frozen(plan.unitFills), passes: frozen(passes),

@@ -29,17 +29,20 @@ struct MatrixForm {
     }
   }
 
-  /// The form that makes rows of groups, where both directions' statistics are complete within rows of
-  /// it and samples are slices; else this one.
+  /// The form that makes rows of groups, where forward has statistics of single groups at single
+  /// positions and none across positions, and samples are slices that stay in the cache; else this one.
   func suited(to forward: Graph, _ backward: Graph?, _ extents: Extents) -> MatrixForm {
-    guard order == .channelsLast, extents.count(.group) > 1, extents.count(.member) > 1 else {
-      return self
-    }
-    let isPerPosition = forward.nodes.allSatisfy { node in
+    guard order == .channelsLast, extents.count(.group) > 1, extents.count(.member) > 1,
+      extents.count([.space, .channel]) <= 1 << 16
+    else { return self }
+    let reduced = forward.nodes.compactMap { node -> RoleSet? in
       guard case .reduce(_, let roles) = node.kind, forward.nodes[node.operands[0]].domain == .all
-      else { return true }
-      return extents.count(.space) == 1 || roles.isDisjoint(with: .space)
+      else { return nil }
+      return roles
     }
+    let isPerPosition =
+      reduced.contains { $0.isSuperset(of: .member) && $0.isDisjoint(with: .group) }
+      && (extents.count(.space) == 1 || reduced.allSatisfy { $0.isDisjoint(with: .space) })
     var candidate = self
     candidate.order = .groupRows
     let isSuited = ([forward] + (backward.map { [$0] } ?? [])).allSatisfy {

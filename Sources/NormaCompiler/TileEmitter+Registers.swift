@@ -2,7 +2,9 @@ import CKernels
 
 extension TilePlanner {
   /// Gives virtual registers real ones: a register is free again after its last use.
-  mutating func assignRegisters(_ passes: [[Emitted]]) -> [[ck_instruction]] {
+  func assignRegisters(
+    _ passes: [[Emitted]]
+  ) -> (programs: [[ck_instruction]], registers: Int) {
     var lastUse: [Int: Int] = [:]
     var position = 0
     for emitted in passes.joined() {
@@ -40,7 +42,6 @@ extension TilePlanner {
       }
       result.append(instructions)
     }
-    plan.registers = max(plan.registers, count)
-    return result
+    return (result, count)
   }
 }

@@ -17,11 +17,13 @@ extension TilePlanner {
     let keeps =
       plan.level != .whole && plan.sliceRows <= plan.tileRows && plan.inner <= plan.tileInner
       && plan.sliceRows <= plan.blockRows
-    let single = assignRegisters(try emitted(keeps: false))
-    let fused = assignRegisters(try TileFusion.fused(try emitted(keeps: keeps)))
+    let (single, singleRegisters) = assignRegisters(try emitted(keeps: false))
+    let (fused, registers) = assignRegisters(try TileFusion.fused(try emitted(keeps: keeps)))
+    plan.registers = registers
+    plan.singleRegisters = singleRegisters
     plan.passes = single.indices.map { number in
       TilePlan.Pass(
-        tiles: Frozen(single[number]), fused: Frozen(fused[number]),
+        single: Frozen(single[number]), fused: Frozen(fused[number]),
         sliceSteps: Frozen(sliceSteps[number + 1]), merges: merges[number + 1] ?? [],
         sharedSteps: Frozen(plan.level == .whole ? sharedSteps[number + 1] : []))
     }
@@ -347,11 +349,9 @@ extension TilePlanner {
     let node = nodes.graph.nodes[output.node]
     var computed = false
     if case .map = node.kind { computed = true }
-    // Results that are one value are copied from a register: nobody may want the first of them.
-    let sharing = nodes.graph.outputs.count {
-      $0.node == output.node && TileNodes.isTensorResult($0.name)
-    }
-    if nodes.isFull(output.node), known[output.node] == nil, computed, sharing == 1 {
+    // A gradient that something else is made of is copied from a register: nobody may want itself.
+    let isAlone = !output.name.hasPrefix("input:") || nodes.uses[output.node] == 1
+    if nodes.isFull(output.node), known[output.node] == nil, computed, isAlone {
       try emitMap(output.node, target, &list, &known, &next)
       known[output.node] = target
     } else {

@@ -23,7 +23,7 @@ extension TilePlan {
     ]
     for (number, pass) in passes.enumerated() {
       lines.append(
-        "  pass \(number + 1)    \(pass.tiles.count) operations on tiles,"
+        "  pass \(number + 1)    \(pass.single.count) operations on tiles,"
           + " \(pass.sliceSteps.count + pass.sharedSteps.count) on statistics;"
           + " interpreted as \(TilePlan.names(of: pass.fused))")
     }
@@ -70,7 +70,7 @@ extension TilePlan {
   private var tensorsOfPasses: [(read: Set<Int32>, written: Set<Int32>)] {
     passes.map { pass in
       var (read, written): (Set<Int32>, Set<Int32>) = ([], [])
-      for instruction in pass.tiles.buffer {
+      for instruction in pass.single.buffer {
         for view in [instruction.a, instruction.b, instruction.c]
         where view.kind == Int32(CK_VIEW_TENSOR) && !written.contains(view.index) {
           read.insert(view.index)

@@ -53,8 +53,8 @@ struct TilePlan: Sendable {
     let value: Double
   }
   struct Pass: Sendable {
-    /// In single instructions.
-    var tiles: Frozen<ck_instruction>
+    /// In single instructions: what native text and double are made from.
+    var single: Frozen<ck_instruction>
     /// With superinstructions: what is interpreted.
     var fused: Frozen<ck_instruction>
     var sliceSteps: Frozen<ck_step>
@@ -110,7 +110,9 @@ struct TilePlan: Sendable {
   var unitDoubles = 0
   var sharedFloats = 0
   var workerFloats = 0
+  /// Registers of the programs that are interpreted, and of those in single instructions.
   var registers = 0
+  var singleRegisters = 0
 
   /// Whether results are too large to stay in the cache: 16 MiB and more. They are then written past it
   /// by code that can.

@@ -9,7 +9,7 @@ import NormaGraph
 struct TilePlanner {
   /// Floats of one register: a handful stay in the second-level cache, and a tile has rows enough
   /// that what is done once a tile costs little.
-  static let tileFloats = 8192
+  static let tileFloats = Int(CK_LONGEST_TILE)
   /// Pieces of work handed to threads: a constant, so that results do not depend on the thread count.
   static let unitLimit = 16
   /// A unit of fewer floats than this is not worth a thread.

@@ -55,7 +55,7 @@ struct TileWork {
       wide = tiles
     }
     runTiles(
-      outside ? plan.passes[pass].single : plan.passes[pass].tiles, &memory, outside ? wide : nil,
+      outside ? plan.passes[pass].single : plan.passes[pass].fused, &memory, outside ? wide : nil,
       from: from, to: to,
       sliceStart: sliceStart)
   }
@@ -116,8 +116,8 @@ struct TileWork {
       tile.rows = Int64(rows)
       tile.row_pitch = Int64(plan.inner)
       tile.streams = plan.streams ? 1 : 0
-      // While a slice is written, the next one is read.
-      tile.ahead = plan.streams && !plan.whole ? Int64(plan.sliceRows * plan.inner) : 0
+      // While a slice is written, the next one is read; passes over the whole read on.
+      tile.ahead = plan.whole ? 512 : Int64(plan.sliceRows * plan.inner)
       var column = 0
       while column < plan.inner {
         tile.offset = Int64(row * plan.inner + column)

@@ -13,7 +13,7 @@ struct WideTiles {
     }
     memory = ck_wide_memory(
       small: (doubles(plan.sharedFloats), doubles(plan.workerFloats)),
-      registers: doubles(plan.registerFloats))
+      registers: doubles(plan.singleRegisterFloats))
   }
 
   /// Writes the small values that are known before a pass.

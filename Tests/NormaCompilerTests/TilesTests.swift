@@ -13,11 +13,14 @@ private struct Bench {
   let gamma: [Float]
   private var owned: [UnsafeMutableRawPointer] = []
 
-  init(_ layout: TensorLayout, _ kernel: any NormKernel, threads: Int) {
+  init(
+    _ layout: TensorLayout, _ kernel: any NormKernel, threads: Int, x given: [Float]? = nil
+  ) {
     self.layout = layout
     var random = RandomSource(seed: 5)
     func draw(_ n: Int) -> [Float] { (0..<n).map { _ in Float(random.normal() + 0.2) } }
-    x = draw(layout.count)
+    let drawn = draw(layout.count)
+    x = given ?? drawn
     dy = draw(layout.count)
     gamma = draw(layout.channelCount)
     call.hyper = [0.01]
@@ -95,6 +98,39 @@ func vectorWidthsAgree(_ lanes: Int) throws {
   let some = stride(from: 4, to: FormulaCase.all.count, by: 41).map { FormulaCase.all[$0] }
   for test in some + stride(from: 0, to: long.count, by: 4).map({ long[$0] }) {
     try agrees(test, "native", in: session)
+  }
+}
+
+/// A pass that sums whole rows beside columns: a row's sum is written there, the others are added to.
+@Test(
+  "Sums of rows and of columns in one pass do not add to what was there",
+  arguments: ["tiles", "native"])
+func mixedSumsAgree(_ executor: String) throws {
+  try agrees(
+    FormulaCase(description: "channel and member", shape: [1, 32768], axis: [-1]) { x in
+      let x = x.group(8)
+      let whole: Expr = (x.meanSquare(.channel) + FormulaCase.epsilon).rsqrt()
+      let part: Expr = (x.meanSquare(.member) + FormulaCase.epsilon).rsqrt()
+      return x * whole + x * part
+    }, executor)
+}
+
+@Test(
+  "A mean of infinities is infinite",
+  arguments: [
+    [Float.infinity, .infinity, 1, 1, 2, 3], [.infinity, 1], [1, 2, 3, 4, -.infinity],
+  ])
+func infiniteMeans(_ row: [Float]) throws {
+  let layout = try TensorLayout(shape: [1, row.count], axis: [-1])
+  let program = try program { x in x - x.mean(.channel) }
+  let kernel = try TilesKernel(program: program, layout: layout)
+  let bench = Bench(layout, kernel, threads: 1, x: row)
+  defer { bench.free() }
+  try kernel.forward(bench.call)
+  let y = bench.read(bench.call.output, row.count)
+  let sign: Float = row.contains(.infinity) ? -1 : 1
+  for (x, y) in zip(row, y) {
+    #expect(x.isInfinite ? y.isNaN : y == sign * .infinity, "\(x) became \(y)")
   }
 }
 

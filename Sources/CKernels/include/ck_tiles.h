@@ -96,7 +96,7 @@ static inline ptrdiff_t ck_view_offset(const ck_view *view, const ck_tile *tile)
          view->inner_stride * tile->column;
 }
 
-/* Runs a program on a tile. */
+/* Runs a program with superinstructions in place of SUM and DOT on a tile. */
 void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_tile *tile);
 
 /* What takes the place of floats when a program is run in double; element for element the same. */
@@ -105,7 +105,7 @@ typedef struct {
   double *registers;
 } ck_wide_memory;
 
-/* Runs a program on a tile in double: only tensors are float. Slow, and right where products of what
+/* Runs a program of single instructions on a tile in double: only tensors are float. Slow, and right where products of what
    the program is made of leave float's range. */
 void ck_run_tile_wide(const ck_program *program, const ck_memory *memory,
                       const ck_wide_memory *wide, const ck_tile *tile);

@@ -20,9 +20,12 @@ struct NativeLoops {
     guard pass.accumulations.contains(where: { !$0.isByRow }) else {
       return rowLoop(pass.accumulations, pass.outputs)
     }
-    // One sum over everything goes along with sums of columns.
-    let byRow = pass.accumulations.filter { $0.isByRow && !$0.isTotal }
-    let byColumn = pass.accumulations.filter { !$0.isByRow || $0.isTotal }
+    // One sum over everything goes along with sums of columns, unless its place is written, not added to.
+    func goesByRow(_ sum: NativeProgram.Accumulation) -> Bool {
+      sum.isByRow && (!sum.isTotal || sum.isAlone(in: plan))
+    }
+    let byRow = pass.accumulations.filter(goesByRow)
+    let byColumn = pass.accumulations.filter { !goesByRow($0) }
     return (byRow.isEmpty ? [] : rowLoop(byRow, [])) + columnLoop(byColumn, pass.outputs)
   }
 

@@ -95,7 +95,7 @@ struct NativeProgram {
       var pass = Pass()
       // Between passes over the whole tensor nothing stays at hand: what was written is read.
       if plan.level == .whole { written = [:] }
-      for instruction in planned.tiles.buffer {
+      for instruction in planned.single.buffer {
         func source(_ view: ck_view) -> Source? {
           switch Int(view.kind) {
           case CK_VIEW_REGISTER: return registers[view.index]
@@ -164,7 +164,8 @@ struct NativeProgram {
         passes[passes.count - 1].accumulations += late
       }
     }
-    for view in plan.passes.flatMap({ $0.tiles.buffer.flatMap { [$0.a, $0.b, $0.c, $0.target] } }) {
+    for view in plan.passes.flatMap({ $0.single.buffer.flatMap { [$0.a, $0.b, $0.c, $0.target] } })
+    {
       if Int(view.kind) == CK_VIEW_TENSOR { tensors.insert(view.index) }
       if Int(view.kind) == CK_VIEW_PARAMETER { parameters.insert(view.index) }
     }
