@@ -7,6 +7,29 @@
 /* Terms of a chain in float: four keep sums of 65536 values within 2e-7. */
 enum { TERMS = 4, CHAINS = 2 };
 
+/* Two sums p and q of a few lines of a row, from i on. */
+#define CHAINS_OF_ROW(ADD) \
+  ptrdiff_t end = i + CHAINS * TERMS * CK_LINE_FLOATS; \
+  if (end > whole) end = whole; \
+  ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}}; \
+  for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) { \
+    ADD(0) \
+    i += CK_LINE_FLOATS; \
+    ADD(1) \
+  } \
+  for (; i < end; i += CK_LINE_FLOATS) ADD(0)
+
+/* The same of a line's columns in a few rows, from r on. */
+#define CHAINS_OF_COLUMNS(OPERANDS_OF_ROW, ADD) \
+  ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows; \
+  ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}}; \
+  for (; r + CHAINS <= end; r++) { \
+    { OPERANDS_OF_ROW ADD(0) } \
+    r++; \
+    { OPERANDS_OF_ROW ADD(1) } \
+  } \
+  for (; r < end; r++) { OPERANDS_OF_ROW ADD(0) }
+
 #define NUMBER(o) ((double)o.data[r * o.row_stride + i * o.inner_stride])
 
 static int is_finite(double x) { return x - x == 0; }
@@ -50,7 +73,9 @@ typedef struct {
   int products, firsts;
 } variant;
 
-#define FIRST (k.factors < 0 ? ck_load_line(e_row + i) : ck_load_line(e_row + i) * CK_LINE_AT(f, k.factors == 1))
+#define FIRST \
+  (k.factors < 0 ? ck_load_line(e_row + i) \
+                 : ck_load_line(e_row + i) * CK_LINE_AT(f, k.factors == 1))
 #define SECOND \
   (k.stats < 0 ? ck_load_line(a_row + i) \
                : CK_CENTER(ck_load_line(a_row + i), CK_LINE_AT(b, k.stats == 1), \
@@ -64,7 +89,9 @@ typedef struct {
 #define OPERANDS \
   const ck_operand a = s->values.a, b = s->values.b, c = s->values.c, d = s->values.d, \
                    e = s->values.e, f = s->values.f;
-#define ROWS CK_ROW(a) CK_ROW(b) CK_ROW(c) CK_ROW(d) CK_ROW(e) CK_ROW(f) CK_ALL(b) CK_ALL(c) CK_ALL(d) CK_ALL(f)
+#define ROWS \
+  CK_ROW(a) CK_ROW(b) CK_ROW(c) CK_ROW(d) CK_ROW(e) CK_ROW(f) \
+  CK_ALL(b) CK_ALL(c) CK_ALL(d) CK_ALL(f)
 
 CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
 #pragma clang fp contract(fast)
@@ -74,15 +101,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
     ROWS
     ck_wide_line products = {0}, firsts = {0};
     for (ptrdiff_t i = 0; i < whole;) {
-      ptrdiff_t end = i + CHAINS * TERMS * CK_LINE_FLOATS;
-      if (end > whole) end = whole;
-      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
-      for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) {
-        ADD(0)
-        i += CK_LINE_FLOATS;
-        ADD(1)
-      }
-      for (; i < end; i += CK_LINE_FLOATS) ADD(0)
+      CHAINS_OF_ROW(ADD)
       if (k.products) products += halves(p);
       if (k.firsts) firsts += halves(q);
     }
@@ -104,14 +123,7 @@ CK_INLINE_LINE void sums_of_columns(const ck_sums *s, ptrdiff_t rows, ptrdiff_t 
   for (ptrdiff_t i = 0; i < whole; i += CK_LINE_FLOATS) {
     ck_wide_line products[2] = {{0}}, firsts[2] = {{0}};
     for (ptrdiff_t r = 0; r < rows;) {
-      ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows;
-      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
-      for (; r + CHAINS <= end; r++) {
-        { ROWS ADD(0) }
-        r++;
-        { ROWS ADD(1) }
-      }
-      for (; r < end; r++) { ROWS ADD(0) }
+      CHAINS_OF_COLUMNS(ROWS, ADD)
       if (k.products) {
         products[0] += ck_low_half(p[0] + p[1]);
         products[1] += ck_high_half(p[0] + p[1]);
@@ -246,15 +258,7 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
     const ck_line k = ck_fill_line((float)shift[at]);
     ck_wide_line sum = {0}, squares = {0};
     for (ptrdiff_t i = 0; i < whole;) {
-      ptrdiff_t end = i + CHAINS * TERMS * CK_LINE_FLOATS;
-      if (end > whole) end = whole;
-      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
-      for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) {
-        ADD_MOMENT(0)
-        i += CK_LINE_FLOATS;
-        ADD_MOMENT(1)
-      }
-      for (; i < end; i += CK_LINE_FLOATS) ADD_MOMENT(0)
+      CHAINS_OF_ROW(ADD_MOMENT)
       sum += halves(p);
       squares += halves(q);
     }
@@ -283,14 +287,7 @@ CK_INLINE_LINE void moments_of_columns(ck_accumulator acc, ck_operand a, ptrdiff
     for (int j = 0; j < CK_LINE_FLOATS; j++) k[j] = (float)shift[i + j];
     ck_wide_line sum[2] = {{0}}, squares[2] = {{0}};
     for (ptrdiff_t r = 0; r < rows;) {
-      ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows;
-      ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}};
-      for (; r + CHAINS <= end; r++) {
-        { CK_ROW(a) ADD_MOMENT(0) }
-        r++;
-        { CK_ROW(a) ADD_MOMENT(1) }
-      }
-      for (; r < end; r++) { CK_ROW(a) ADD_MOMENT(0) }
+      CHAINS_OF_COLUMNS(CK_ROW(a), ADD_MOMENT)
       sum[0] += ck_low_half(p[0] + p[1]);
       sum[1] += ck_high_half(p[0] + p[1]);
       squares[0] += ck_low_half(q[0] + q[1]);

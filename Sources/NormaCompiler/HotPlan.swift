@@ -112,8 +112,8 @@ final class FrozenPlan: @unchecked Sendable {
     let floats = TilePlan.aligned(plan.workerDoubles * 8)
     hot = HotPlan(
       whole: plan.level == .whole, streams: plan.streams, rows: plan.rows, inner: plan.inner,
-      sliceRows: plan.sliceRows,
-      sliceCount: plan.sliceCount, unitCount: plan.unitCount, tileRows: plan.tileRows,
+      sliceRows: plan.sliceRows, sliceCount: plan.sliceCount, unitCount: plan.unitCount,
+      tileRows: plan.tileRows,
       tileInner: plan.tileInner, blockRows: plan.blockRows, leadB: plan.leadCounts[1],
       leadC: plan.leadCounts[2], savedByRow: plan.level == .rows,
       sharedDoublesBytes: TilePlan.aligned(plan.sharedDoubles * 8), sharedBytes: plan.sharedBytes,

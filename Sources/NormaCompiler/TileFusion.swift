@@ -211,7 +211,7 @@ struct TileFusion {
     default: return nil
     }
     let t = centered(full)
-    // A register that others read is there anyway.
+    // One instruction replaced by one is gained only where it writes a tensor, past the cache.
     guard t.length > 0 || Int(emitted.instruction.target.kind) == CK_VIEW_TENSOR else { return nil }
     set(&new, t)
     new.instruction.e = t.a.view

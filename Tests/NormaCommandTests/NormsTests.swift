@@ -46,6 +46,8 @@ struct NormsTests {
   func plan() throws {
     let plan = try Command(["norms", "show", "layer", "--plan", "--shape", "64x32"])
     #expect(plan.status == 0 && plan.output.contains("64 rows of 32"))
+    let groups = try Command(["norms", "show", "group", "--plan", "--shape", "8x128"])
+    #expect(groups.output.contains("256 rows of 4, channels-last, a row for each group"))
     let refused = try Command(["norms", "show", "group", "--shape", "8x30"])
     #expect(refused.status == 64 && refused.errors.contains("1 2 3 5 6 10 15 30"))
     #expect(try Command(["norms", "show", "layer", "--shape", "3xx"]).status == 64)

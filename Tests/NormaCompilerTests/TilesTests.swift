@@ -115,6 +115,27 @@ func mixedSumsAgree(_ executor: String) throws {
     }, executor)
 }
 
+@Test("A gradient that nobody wants is no source of another")
+func unwantedGradient() throws {
+  let layout = try TensorLayout(shape: [3, 40], axis: [-1])
+  let kernel = try TilesKernel(
+    program: try NormProgram(
+      inputs: [("x", .all), ("e", .all)], parameters: [], buffers: [], hyper: [],
+      output: (Expr.input("x") + Expr.input("e") * 2).tanh(), updates: [], gradient: true),
+    layout: layout)
+  var bench = Bench(layout, kernel, threads: 1)
+  defer { bench.free() }
+  bench.call.inputs.append(bench.call.inputs[0])
+  let wanted = bench.call.inputGradients[0]
+  bench.call.inputGradients = [nil, wanted]
+  try kernel.forward(bench.call)
+  try kernel.backward(bench.call)
+  for (i, d) in bench.read(wanted, layout.count).enumerated() {
+    let y = tanh(3 * Double(bench.x[i]))
+    #expect(abs(Double(d) - 2 * (1 - y * y) * Double(bench.dy[i])) < 1e-5)
+  }
+}
+
 @Test(
   "A mean of infinities is infinite",
   arguments: [

@@ -55,8 +55,10 @@ typedef struct {
   int32_t across;
   int32_t second_accumulator;
   ck_view d, e, f, g, h;
-  int32_t stats_vary, factors_vary; /* whether b, c, d, g (and h of GRADIENT), or f (and h), vary along rows */
-  int32_t is_bare, is_square; /* of SUMS: neither of them is there; the factors are one operand */
+  /* Whether b, c, d, g (and h of GRADIENT), or f (and h of NORMALIZE), vary along rows. */
+  int32_t stats_vary, factors_vary;
+  /* Of SUMS: whether there are none of b, c, d, f; whether the factors are one operand. */
+  int32_t is_bare, is_square;
 } ck_instruction;
 
 typedef struct {
@@ -105,8 +107,8 @@ typedef struct {
   double *registers;
 } ck_wide_memory;
 
-/* Runs a program of single instructions on a tile in double: only tensors are float. Slow, and right where products of what
-   the program is made of leave float's range. */
+/* Runs a program of single instructions on a tile in double: only tensors are float. Slow, and right
+   where products of what the program is made of leave float's range. */
 void ck_run_tile_wide(const ck_program *program, const ck_memory *memory,
                       const ck_wide_memory *wide, const ck_tile *tile);
 
