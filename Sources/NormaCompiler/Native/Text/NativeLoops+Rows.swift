@@ -1,8 +1,38 @@
 extension NativeLoops {
+  /// A sum of a row as it is stored: a factor that the row has once times one of the loop's sums.
+  private struct RowSum {
+    let sum: NativeProgram.Accumulation
+    let number: Int
+    let factor: NativeProgram.Source?
+  }
+
+  /// The sums that a loop makes, each once: factors of the whole row are left for the end.
+  private func withoutFactors(
+    _ sums: [NativeProgram.Accumulation]
+  ) -> (loop: [NativeProgram.Accumulation], stored: [RowSum]) {
+    var (loop, stored): ([NativeProgram.Accumulation], [RowSum]) = ([], [])
+    for sum in sums {
+      var (plain, factor) = (sum, NativeProgram.Source?.none)
+      if sum.family == .dot, sum.b.isOneNumberPerRow != sum.a.isOneNumberPerRow {
+        factor = sum.b.isOneNumberPerRow ? sum.b : sum.a
+        plain.family = .sum
+        plain.a = sum.b.isOneNumberPerRow ? sum.a : sum.b
+        plain.b = plain.a
+      }
+      let known = loop.firstIndex {
+        plain.family != .moments && ($0.family, $0.a, $0.b) == (plain.family, plain.a, plain.b)
+      }
+      stored.append(RowSum(sum: sum, number: known ?? loop.count, factor: factor))
+      if known == nil { loop.append(plain) }
+    }
+    return (loop, stored)
+  }
+
   /// Row by row: sums of each row, or what is written with them.
   func rowLoop(
-    _ sums: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
+    _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
+    let (sums, stored) = withoutFactors(all)
     var names: [NativeProgram.Source: String] = [:]
     var lines = [
       "for (i64 r = 0; r < n; r++) {", "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
@@ -12,7 +42,7 @@ extension NativeLoops {
         program, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
     }
     // What is one number a row is made once.
-    let sources = sums.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
+    let sources = all.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
     let leaves = NativeBody.leaves(of: sources, in: program)
     for (k, leaf) in leaves.enumerated() {
       switch leaf {
@@ -24,8 +54,8 @@ extension NativeLoops {
       }
       names[leaf] = "s\(k)"
     }
+    lines += stored.enumerated().map { "double *A\($0) = \(place($1.sum, row: "q"));" }
     for (k, sum) in sums.enumerated() {
-      lines.append("double *A\(k) = \(place(sum, row: "q"));")
       switch sum.family {
       case .moments:
         // The mean of the first values is the shift: near enough to the mean that the variance loses
@@ -34,14 +64,15 @@ extension NativeLoops {
         let v = first.vector(sum.a)
         let kept = inner < lanes ? "keep(\(v), \(inner))" : v
         let shift = "first4(\(kept)) * \(NativeBody.number(1 / Float(min(inner, 4))))"
+        let place = "A\(stored.firstIndex { $0.number == k } ?? 0)"
         if sum.isAlone(in: plan) {
           lines += first.statements
-          lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")
+          lines.append("const float z\(k) = \(shift); \(place)[\(sum.plane)] = z\(k);")
           lines.append("const vf k\(k) = bc(z\(k));")
         } else {
-          lines.append("if (A\(k)[0] == 0) {")
-          lines += first.statements + ["A\(k)[\(sum.plane)] = \(shift);", "}"]
-          lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
+          lines.append("if (\(place)[0] == 0) {")
+          lines += first.statements + ["\(place)[\(sum.plane)] = \(shift);", "}"]
+          lines.append("const vf k\(k) = bc((float)\(place)[\(sum.plane)]);")
         }
         lines.append("vd d\(k) = {}, e\(k) = {};")
       case .max, .min:
@@ -80,15 +111,18 @@ extension NativeLoops {
       lines += ["if (!wide) {"] + partialSums(sums, outputs, body) + ["} else {"]
       lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
     }
-    for (k, sum) in sums.enumerated() {
+    for (place, row) in stored.enumerated() {
+      let (sum, k) = (row.sum, row.number)
       let add = sum.isAlone(in: plan) ? "=" : "+="
       switch sum.family {
       case .moments:
-        lines.append("A\(k)[0] \(add) \(inner); A\(k)[\(2 * sum.plane)] \(add) hs(d\(k));")
-        lines.append("A\(k)[\(3 * sum.plane)] \(add) hs(e\(k));")
+        lines.append("A\(place)[0] \(add) \(inner); A\(place)[\(2 * sum.plane)] \(add) hs(d\(k));")
+        lines.append("A\(place)[\(3 * sum.plane)] \(add) hs(e\(k));")
       case .max, .min:
-        lines.append("extremes(A\(k), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
-      default: lines.append("A\(k)[0] \(add) hs(d\(k));")
+        lines.append("extremes(A\(place), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
+      default:
+        let factor = row.factor.map { " * (double)\(names[$0] ?? "")[0]" } ?? ""
+        lines.append("A\(place)[0] \(add) hs(d\(k))\(factor);")
       }
     }
     return lines + ["}"]

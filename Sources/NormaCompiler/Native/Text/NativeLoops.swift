@@ -6,6 +6,8 @@ struct NativeLoops {
   let program: NativeProgram
   let plan: TilePlan
   let pass: NativeProgram.Pass
+  /// How many rows go through all passes before the next do.
+  let rowsAtOnce: Int
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7.
   static let terms = 4
@@ -63,13 +65,13 @@ struct NativeLoops {
     return (body.statements, stores)
   }
 
-  /// Where results go past the cache, a slice's last pass asks for what the next slice reads, so that
-  /// memory is read while it is written.
+  /// Where results go past the cache, a slice's last pass asks for what the next slice, or run of rows,
+  /// reads, so that memory is read while it is written.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty else { return [] }
     return leaves.compactMap { leaf in
       guard case .tensor(let t) = leaf else { return nil }
-      return "__builtin_prefetch(t\(t) + \(at) + \(plan.sliceRows * inner));"
+      return "__builtin_prefetch(t\(t) + \(at) + \(rowsAtOnce * inner));"
     }
   }
 

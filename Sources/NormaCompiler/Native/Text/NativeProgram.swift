@@ -9,6 +9,15 @@ struct NativeProgram {
     case tensor(Int32)
     case small(Small)
     case constant(Float)
+
+    /// Whether it is the same for every column of a row.
+    var isOneNumberPerRow: Bool {
+      switch self {
+      case .constant: true
+      case .small(let small): small.address.inner == 0
+      case .value, .tensor: false
+      }
+    }
   }
 
   /// A small array of floats as tiles address it.
@@ -41,9 +50,9 @@ struct NativeProgram {
 
   struct Accumulation {
     enum Family { case sum, dot, moments, max, min }
-    let family: Family
-    let a: Source
-    let b: Source
+    var family: Family
+    var a: Source
+    var b: Source
     let offset: Int32
     let plane: Int32
     let across: Bool
@@ -82,6 +91,8 @@ struct NativeProgram {
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
   private(set) var tensors: Set<Int32> = []
+  /// How many tensors are read, and not written.
+  var readCount: Int { tensors.subtracting(passes.flatMap { $0.outputs.map(\.tensor) }).count }
   /// The parameters that are read as the caller holds them.
   private(set) var parameters: Set<Int32> = []
 

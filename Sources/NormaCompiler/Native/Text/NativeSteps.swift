@@ -3,9 +3,25 @@ import CKernels
 /// Steps over small arrays as loops in double; what `ck_run_small` does, with every number known.
 enum NativeSteps {
   /// The statements; `SD` and `D` are the shared and the worker's doubles, `SF` and `WF` their floats.
-  static func text(_ steps: Frozen<ck_step>) -> [String] { steps.buffer.flatMap(text) }
+  /// With an axis, only its indices from `g0` to `g1`.
+  static func text(_ steps: Frozen<ck_step>, part axis: Int? = nil) -> [String] {
+    steps.buffer.flatMap { text($0, axis) }
+  }
 
-  private static func text(_ step: ck_step) -> [String] {
+  /// Whether a step does each index of an axis by itself.
+  static func isSeparate(_ step: ck_step, along axis: Int) -> Bool {
+    array(step.extent)[axis] > 1 && array(step.zs)[axis] != 0
+  }
+
+  private static func text(_ step: ck_step, _ part: Int?) -> [String] {
+    func loop(_ extent: [Int64], _ body: [String]) -> [String] {
+      let axes = extent.indices.filter { extent[$0] > 1 }
+      let heads = axes.map { k in
+        let (from, to) = k == part ? ("g0", "g1") : ("0", "\(extent[k])")
+        return "for (i64 x\(k) = \(from); x\(k) < \(to); x\(k)++) {"
+      }
+      return ["{"] + heads + body + axes.map { _ in "}" } + ["}"]
+    }
     let extent = array(step.extent)
     let (zs, a, b, c) = (array(step.zs), array(step.as), array(step.bs), array(step.cs))
     func doubles(_ place: ck_place, _ strides: [Int64]) -> String {
@@ -74,12 +90,6 @@ enum NativeSteps {
     let terms = strides.indices.filter { strides[$0] != 0 && extent[$0] > 1 }
       .map { "x\($0) * \(strides[$0])" }
     return (["\(offset)"] + terms).joined(separator: " + ")
-  }
-
-  private static func loop(_ extent: [Int64], _ body: [String]) -> [String] {
-    let axes = extent.indices.filter { extent[$0] > 1 }
-    return ["{"] + axes.map { "for (i64 x\($0) = 0; x\($0) < \(extent[$0]); x\($0)++) {" } + body
-      + axes.map { _ in "}" } + ["}"]
   }
 
   private static func array(_ v: (Int64, Int64, Int64, Int64, Int64)) -> [Int64] {

@@ -26,8 +26,11 @@ struct NativeText {
   ) -> [String]? {
     guard let program = NativeProgram(plan, lanes: lanes) else { return nil }
     var lines: [String] = []
+    let runs = NativeRuns(plan, program)
     for (number, pass) in program.passes.enumerated() {
-      let loops = NativeLoops(program: program, plan: plan, pass: pass)
+      let loops = NativeLoops(
+        program: program, plan: plan, pass: pass,
+        rowsAtOnce: runs.map { $0.length * $0.rows } ?? plan.sliceRows)
       lines.append(
         "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
           + " i64 from, i64 to, i64 start, int wide) {")
@@ -54,7 +57,7 @@ struct NativeText {
     }
     return lines
       + (plan.level == .whole
-        ? wholeUnits(plan, program, prefix) : sliceUnits(plan, program, prefix))
+        ? wholeUnits(plan, program, prefix) : sliceUnits(plan, program, runs, prefix))
   }
 
   /// The rows from `from` to `to` in blocks within which small arrays advance evenly.
@@ -89,7 +92,7 @@ struct NativeText {
         "last = last < c->rows ? last : c->rows;",
         "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 0);",
       ]
-        + again(pass.accumulations, "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 1);")
+        + again(pass.accumulations, nil, "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 1);")
         + fence(plan) + ["}"]
     }
   }
@@ -97,7 +100,7 @@ struct NativeText {
   // MARK: slice by slice
 
   private static func sliceUnits(
-    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String
+    _ plan: TilePlan, _ program: NativeProgram, _ runs: NativeRuns?, _ prefix: String
   ) -> [String] {
     let floats = TilePlan.aligned(plan.workerDoubles * 8)
     var lines = [
@@ -120,20 +123,10 @@ struct NativeText {
     }
     lines += moves(plan, plan.sliceLoads, load: true)
     lines += NativeSteps.text(plan.sliceBegin)
-    for (number, pass) in program.passes.enumerated() {
-      let run = "\(prefix)_pass\(number)(c, D, U, WF, start, start + rows, start, "
-      let own = pass.accumulations.filter { !$0.across }
-      // Before a pass that may be run again, what it adds to besides its own is kept; where that is too
-      // much for the stack, the pass is exact from the start.
-      let kept = own.isEmpty ? [] : pass.accumulations.filter(\.across)
-      if kept.reduce(0, { $0 + $1.plane * $1.planes }) > 8192 {
-        lines.append(run + "1);")
-      } else {
-        lines += ["{"] + copies(kept, back: false) + [run + "wide);"]
-        if !own.isEmpty { lines += again(own, kept: kept, run + "1);") }
-        lines.append("}")
-      }
-      lines += NativeSteps.text(plan.passes[number].sliceSteps)
+    if let runs {
+      lines += runs.text { passes(plan, program, prefix, runs, from: $0, to: $1) }
+    } else {
+      lines += passes(plan, program, prefix, nil, from: "start", to: "start + rows")
     }
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
     let across = program.passes.flatMap(\.accumulations).filter(\.across)
@@ -146,9 +139,32 @@ struct NativeText {
       "const i64 first = unit * c->slices / c->unit_count;",
       "const i64 last = (unit + 1) * c->slices / c->unit_count;",
       all + "0);",
-    ] + again(across, all + "1);") + fence(plan) + ["}"]
+    ] + again(across, nil, all + "1);") + fence(plan) + ["}"]
   }
 
+  /// All passes over a slice's rows, or over a run of them, with the steps between.
+  private static func passes(
+    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String, _ runs: NativeRuns?,
+    from: String, to: String
+  ) -> [String] {
+    var lines: [String] = []
+    for (number, pass) in program.passes.enumerated() {
+      let run = "\(prefix)_pass\(number)(c, D, U, WF, \(from), \(to), start, "
+      let own = pass.accumulations.filter { !$0.across }
+      // Before a pass that may be run again, what it adds to besides its own is kept; where that is too
+      // much for the stack, the pass is exact from the start.
+      let kept = own.isEmpty ? [] : pass.accumulations.filter(\.across)
+      if kept.reduce(0, { $0 + $1.plane * $1.planes }) > 8192 {
+        lines.append(run + "1);")
+      } else {
+        lines += ["{"] + copies(kept, runs, back: false) + [run + "wide);"]
+        if !own.isEmpty { lines += again(own, runs, kept: kept, run + "1);") }
+        lines.append("}")
+      }
+      lines += NativeSteps.text(plan.passes[number].sliceSteps, part: runs?.axis)
+    }
+    return lines
+  }
   /// Stores past the cache are seen by other threads only after a fence.
   private static func fence(_ plan: TilePlan) -> [String] {
     plan.streams ? ["__atomic_thread_fence(__ATOMIC_SEQ_CST);"] : []
@@ -169,35 +185,49 @@ struct NativeText {
   }
 
   /// Copies sums of a unit to where they are kept, or back.
-  private static func copies(_ sums: [NativeProgram.Accumulation], back: Bool) -> [String] {
+  private static func copies(
+    _ sums: [NativeProgram.Accumulation], _ runs: NativeRuns?, back: Bool
+  ) -> [String] {
     sums.enumerated().flatMap { k, sum in
       let count = sum.plane * sum.planes
-      let (kept, sums) = ("K\(k)", "U + \(sum.offset)")
       return (back ? [] : ["double K\(k)[\(count)];"])
-        + ["copy(\(back ? sums : kept), \(back ? kept : sums), 8 * \(count));"]
+        + planes(sum, runs).map { place, part in
+          let (kept, sums) = ("K\(k) + \(place)", "U + \(sum.offset) + \(place)")
+          return "copy(\(back ? sums : kept), \(back ? kept : sums), 8 * (\(part)));"
+        }
     }
+  }
+
+  /// A sum's arrays, or a run's parts of them: where each starts and how long it is.
+  private static func planes(
+    _ sum: NativeProgram.Accumulation, _ runs: NativeRuns?
+  ) -> [(start: String, count: String)] {
+    guard let part = runs?.part(sum) else { return [("0", "\(sum.plane * sum.planes)")] }
+    return (0..<sum.planes).map { ("\($0 * sum.plane) + \(part.start)", part.count) }
   }
 
   /// Runs something again, in double, when a sum overflowed or a square vanished.
   private static func again(
-    _ sums: [NativeProgram.Accumulation], kept: [NativeProgram.Accumulation] = [], _ run: String
+    _ sums: [NativeProgram.Accumulation], _ runs: NativeRuns?,
+    kept: [NativeProgram.Accumulation] = [], _ run: String
   ) -> [String] {
     var checks: [String] = []
-    var fills = copies(kept, back: true)
+    var fills = copies(kept, runs, back: true)
     for sum in sums {
-      let area = sum.across ? "U" : "D"
-      func plane(_ k: Int32) -> String { "\(area) + \(sum.offset + k * sum.plane), \(sum.plane)" }
+      let array = "\(sum.across ? "U" : "D") + \(sum.offset)"
+      let part = runs?.part(sum) ?? (start: "0", count: "\(sum.plane)")
+      func start(_ k: Int32) -> String { "\(array) + \(k * sum.plane) + \(part.start)" }
+      func plane(_ k: Int32) -> String { "\(start(k)), \(part.count)" }
       switch sum.family {
       case .max, .min: break
       case .moments:
         checks.append("infinite(\(plane(3)))")
-        checks.append(
-          "vanishing2(\(area) + \(sum.offset + 3 * sum.plane), \(plane(2)))")
+        checks.append("vanishing2(\(start(3)), \(plane(2)))")
       default:
         checks.append("infinite(\(plane(0)))")
         if sum.isSquare { checks.append("vanishing(\(plane(0)))") }
       }
-      fills.append("fill(\(area) + \(sum.offset), \(sum.start), \(sum.plane * sum.planes));")
+      fills += planes(sum, runs).map { "fill(\(array) + \($0), \(sum.start), \($1));" }
     }
     guard !checks.isEmpty else { return [] }
     return ["if (\(checks.joined(separator: " | "))) {"] + fills + [run, "}"]

@@ -1,0 +1,51 @@
+import CKernels
+import NormaCore
+
+/// Runs of a slice's rows that go through all passes while they stay in the cache.
+///
+/// Where statistics belong to a channel or to a group of channels, and channels are rows, nothing that
+/// one run finds is wanted by another of the same sample.
+struct NativeRuns {
+  /// The role along which a slice is taken apart: its number in the order of small arrays.
+  let axis: Int
+  /// How many indices the axis has, and how many of them a run has.
+  let extent: Int
+  let length: Int
+  /// Rows of one index.
+  let rows: Int
+
+  /// Bytes of a run in the cache next to the processor's, beside what is written.
+  private static let bytes = 1 << 16
+
+  /// Nil where a slice is small or one whole.
+  init?(_ plan: TilePlan, _ program: NativeProgram) {
+    guard plan.level == .sample, plan.form.order == .channelsFirst else { return nil }
+    let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
+    (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
+    let rowBytes = 4 * plan.inner * program.readCount
+    guard extent > 1, rowBytes * plan.sliceRows > 4 * NativeRuns.bytes else { return nil }
+    length = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
+    let steps = plan.passes.flatMap { Array($0.sliceSteps.buffer) }
+    let isApart = steps.allSatisfy { NativeSteps.isSeparate($0, along: axis) }
+    let own = program.passes.flatMap(\.accumulations).filter { !$0.across }
+    guard isApart, own.allSatisfy({ part($0) != nil }) else { return nil }
+  }
+
+  /// The part of a sum's array that a run adds to: where it starts and how many numbers it has. Nil
+  /// where runs add to the same numbers.
+  func part(_ sum: NativeProgram.Accumulation) -> (start: String, count: String)? {
+    let each = Int(sum.plane) / extent
+    let lead = Int(sum.address.lead[2])
+    let stride = axis == 3 && lead != 0 ? lead : Int(sum.address.row) * rows
+    guard sum.isByRow, each * extent == Int(sum.plane), stride == each else { return nil }
+    return ("g0 * \(each)", "(g1 - g0) * \(each)")
+  }
+
+  /// The loop over runs.
+  func text(_ body: (_ from: String, _ to: String) -> [String]) -> [String] {
+    [
+      "for (i64 g0 = 0; g0 < \(extent); g0 += \(length)) {",
+      "const i64 g1 = g0 + \(length) < \(extent) ? g0 + \(length) : \(extent);",
+    ] + body("start + g0 * \(rows)", "start + g1 * \(rows)") + ["}"]
+  }
+}
