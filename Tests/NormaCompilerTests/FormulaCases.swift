@@ -97,6 +97,15 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     let x = x.group(2)
     return x * (x.meanSquare(.member) + epsilon).rsqrt() * gamma
   }
+  static let gatedGroups: Formula = { x in
+    let x = x.group(3)
+    let deviation: Expr = (x.variance([.member, .space]) + epsilon).sqrt()
+    return x * (gamma * x).sigmoid() / deviation + alpha
+  }
+  static let gatedChannels: Formula = { x in
+    let r: Expr = (x.variance(.space) + epsilon).rsqrt()
+    return (x - x.mean(.space)) * r * (gamma * x).tanh() * (x * alpha).exp().log()
+  }
   static let acrossGroups: Formula = { x in
     let x = x.group(3)
     let a: Expr = x.mean(.group) * alpha
@@ -126,11 +135,13 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     ("over the batch alone", overBatch),
     ("over everything", overEverything),
     ("third moment", thirdMoment),
+    ("gated channels", gatedChannels),
   ]
   static let grouped: [(String, Formula)] = [
     ("groups", groups),
     ("groups per position", groupsPerPosition),
     ("across groups", acrossGroups),
+    ("gated groups", gatedGroups),
   ]
   static let chunked: [(String, Formula)] = [
     ("ghost batch", ghostBatch)

@@ -1,6 +1,9 @@
 /// The statements of one loop body: values become vectors, each computed once.
 struct NativeBody {
   let program: NativeProgram
+  let pass: NativeProgram.Pass
+  /// Floats of a row.
+  let inner: Int
   /// How many of a vector's floats are real, at the end of rows; nil for whole vectors.
   let tail: Int?
   /// The index of the first column in the loop.
@@ -15,10 +18,12 @@ struct NativeBody {
   private(set) var statements: [String] = []
 
   init(
-    _ program: NativeProgram, tail: Int?, column: String, row: String, start: String,
+    _ loops: NativeLoops, tail: Int?, column: String, row: String, start: String,
     suffix: String, names: [NativeProgram.Source: String] = [:]
   ) {
-    self.program = program
+    program = loops.program
+    pass = loops.pass
+    inner = loops.inner
     self.tail = tail
     self.column = column
     self.row = row
@@ -37,6 +42,8 @@ struct NativeBody {
     case .small(let small):
       let place = NativeBody.place(small, row: row)
       expression = small.address.inner == 0 ? "bc(*(\(place)))" : load("\(place) + \(column)")
+    case .value(let index) where pass.finds[index] != nil:
+      expression = load(kept(pass.finds[index] ?? 0))
     case .value(let index):
       let value = program.values[index]
       if let operation = value.operation {
@@ -52,7 +59,16 @@ struct NativeBody {
     let name = "v\(names.count)\(suffix)"
     statements.append("vf \(name) = \(expression);")
     names[source] = name
+    if case .value(let index) = source, let place = pass.keeps[index] {
+      let at = kept(place)
+      statements.append(tail.map { "stn(\(at), \(name), \($0));" } ?? "st(\(at), \(name));")
+    }
     return name
+  }
+
+  /// Where a value lies that is kept from one pass to another.
+  private func kept(_ place: Int) -> String {
+    "kept + \(place * program.rowsAtOnce * inner) + (\(start) - from * \(inner)) + \(column)"
   }
 
   mutating func add(_ statement: String) { statements.append(statement) }

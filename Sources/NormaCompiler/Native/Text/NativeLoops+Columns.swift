@@ -128,7 +128,7 @@ extension NativeLoops {
       }
       for v in 0..<vectors {
         var body = NativeBody(
-          program, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
+          self, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
           suffix: "_\(chain)_\(v)", names: names[v])
         for (k, sum) in sums.enumerated() {
           add(k, sum, &body, to: "\(k)_\(chain)_\(v)", shift: "k\(k)_\(v)", first: false)
@@ -196,7 +196,7 @@ extension NativeLoops {
   private func shifts(_ k: Int, _ sum: NativeProgram.Accumulation) -> [String] {
     func loop(_ tail: Int?, _ column: String) -> [String] {
       var body = NativeBody(
-        program, tail: tail, column: column, row: "q1 + r", start: "(row0 + rr + r) * \(inner)",
+        self, tail: tail, column: column, row: "q1 + r", start: "(row0 + rr + r) * \(inner)",
         suffix: "f")
       body.add("u.v += \(body.vector(sum.a)) * share;")
       return ["uf u = {{}};", "for (i64 r = 0; r < m; r++) {"] + body.statements + [
@@ -244,7 +244,7 @@ extension NativeLoops {
         var stores: [String] = []
         for t in 0..<together {
           var body = NativeBody(
-            program, tail: tail, column: column, row: "q1 + \(number(t))", start: "o\(t)",
+            self, tail: tail, column: column, row: "q1 + \(number(t))", start: "o\(t)",
             suffix: "_\(t)", names: names[t].merging(shared) { known, _ in known })
           for (k, sum) in sums.enumerated() {
             if wide {

@@ -39,7 +39,7 @@ extension NativeLoops {
     ]
     func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
       NativeBody(
-        program, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
+        self, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
     }
     // What is one number a row is made once.
     let sources = all.flatMap { [$0.a, $0.b] } + outputs.map(\.source)

@@ -6,8 +6,6 @@ struct NativeLoops {
   let program: NativeProgram
   let plan: TilePlan
   let pass: NativeProgram.Pass
-  /// How many rows go through all passes before the next do.
-  let rowsAtOnce: Int
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7.
   static let terms = 4
@@ -71,7 +69,7 @@ struct NativeLoops {
     guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty else { return [] }
     return leaves.compactMap { leaf in
       guard case .tensor(let t) = leaf else { return nil }
-      return "__builtin_prefetch(t\(t) + \(at) + \(rowsAtOnce * inner));"
+      return "__builtin_prefetch(t\(t) + \(at) + \(program.rowsAtOnce * inner));"
     }
   }
 

@@ -41,11 +41,16 @@ struct NativeProgram {
     }
   }
 
-  struct Value {
+  struct Value: Hashable {
     /// The operation's name in the C table; nil for positions, whose weights are `address`.
     let operation: String?
     let operands: [Source]
     let address: Address?
+
+    /// Whether making it again costs more than reading it from the cache.
+    var isCostly: Bool {
+      ["exp", "log", "tanh", "sigmoid", "erf", "pow"].contains(operation)
+    }
   }
 
   struct Accumulation {
@@ -83,6 +88,9 @@ struct NativeProgram {
   struct Pass {
     var accumulations: [Accumulation] = []
     var outputs: [(tensor: Int32, source: Source)] = []
+    /// Values that a later pass finds where this one put them, and those that are found: which place.
+    var keeps: [Int: Int] = [:]
+    var finds: [Int: Int] = [:]
   }
 
   /// Floats of a vector.
@@ -91,14 +99,23 @@ struct NativeProgram {
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
   private(set) var tensors: Set<Int32> = []
-  /// How many tensors are read, and not written.
-  var readCount: Int { tensors.subtracting(passes.flatMap { $0.outputs.map(\.tensor) }).count }
   /// The parameters that are read as the caller holds them.
   private(set) var parameters: Set<Int32> = []
+  /// How slices are taken apart.
+  private(set) var runs: NativeRuns?
+  /// How many rows go through all passes before the next do.
+  private(set) var rowsAtOnce: Int
+  /// How many values of the size of those rows are kept from one pass to another.
+  private(set) var keptCount = 0
+
+  /// The most floats that are kept: what lies in the cache beside tensors.
+  private static let keptFloats = 1 << 14
 
   /// Resolves the programs of a plan; nil when one needs what native text cannot say.
   init?(_ plan: TilePlan, lanes: Int) {
     self.lanes = lanes
+    rowsAtOnce = plan.sliceRows
+    var numbers: [Value: Int] = [:]
     var registers: [Int32: Source] = [:]
     // A tensor that was written is the value it was given.
     var written: [Int32: Source] = [:]
@@ -125,9 +142,17 @@ struct NativeProgram {
         switch Int(instruction.what) {
         case CK_DO_MAP, CK_DO_POSITION:
           var result: Source
+          // Values that are the same in two passes have one number.
+          func number(_ value: Value) -> Source {
+            if numbers[value] == nil {
+              numbers[value] = values.count
+              values.append(value)
+            }
+            return .value(numbers[value] ?? 0)
+          }
           if Int(instruction.what) == CK_DO_POSITION {
-            values.append(Value(operation: nil, operands: [], address: Address(instruction.a)))
-            result = .value(values.count - 1)
+            result = number(
+              Value(operation: nil, operands: [], address: Address(instruction.a)))
           } else {
             guard let name = ck_operation_name(instruction.operation) else { return nil }
             let arity = Int(ck_operation_arity(instruction.operation))
@@ -138,8 +163,7 @@ struct NativeProgram {
             if text == "copy" {
               result = operands[0]
             } else {
-              values.append(Value(operation: text, operands: operands, address: nil))
-              result = .value(values.count - 1)
+              result = number(Value(operation: text, operands: operands, address: nil))
             }
           }
           if Int(instruction.target.kind) == CK_VIEW_TENSOR {
@@ -182,5 +206,34 @@ struct NativeProgram {
     }
     guard passes.allSatisfy({ $0.accumulations.allSatisfy { (0...1).contains($0.address.inner) } })
     else { return nil }
+    let results = passes.flatMap { $0.outputs.map(\.tensor) }
+    runs = NativeRuns(plan, passes, readCount: tensors.subtracting(results).count)
+    if let runs { rowsAtOnce = runs.length * runs.rows }
+    if plan.level != .whole { keepCostlyValues(rowFloats: plan.inner) }
+  }
+
+  /// What is costly and wanted by two passes is made by the first.
+  private mutating func keepCostlyValues(rowFloats: Int) {
+    var maker: [Int: Int] = [:]
+    var places: [Int: Int] = [:]
+    for number in passes.indices {
+      let pass = passes[number]
+      var seen: Set<Int> = []
+      var pending = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
+      while let source = pending.popLast() {
+        guard case .value(let value) = source, seen.insert(value).inserted else { continue }
+        if values[value].isCostly, let first = maker[value] {
+          let place = places[value] ?? keptCount
+          guard (place + 1) * rowsAtOnce * rowFloats <= NativeProgram.keptFloats else { continue }
+          places[value] = place
+          keptCount = max(keptCount, place + 1)
+          passes[first].keeps[value] = place
+          passes[number].finds[value] = place
+        } else {
+          maker[value] = number
+          pending += values[value].operands
+        }
+      }
+    }
   }
 }

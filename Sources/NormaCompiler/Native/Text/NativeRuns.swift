@@ -18,16 +18,16 @@ struct NativeRuns {
   private static let bytes = 1 << 16
 
   /// Nil where a slice is small or one whole.
-  init?(_ plan: TilePlan, _ program: NativeProgram) {
+  init?(_ plan: TilePlan, _ passes: [NativeProgram.Pass], readCount: Int) {
     guard plan.level == .sample, plan.form.order == .channelsFirst else { return nil }
     let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
     (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
-    let rowBytes = 4 * plan.inner * program.readCount
+    let rowBytes = 4 * plan.inner * readCount
     guard extent > 1, rowBytes * plan.sliceRows > 4 * NativeRuns.bytes else { return nil }
     length = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
     let steps = plan.passes.flatMap { Array($0.sliceSteps.buffer) }
     let isApart = steps.allSatisfy { NativeSteps.isSeparate($0, along: axis) }
-    let own = program.passes.flatMap(\.accumulations).filter { !$0.across }
+    let own = passes.flatMap(\.accumulations).filter { !$0.across }
     guard isApart, own.allSatisfy({ part($0) != nil }) else { return nil }
   }
 

@@ -26,14 +26,11 @@ struct NativeText {
   ) -> [String]? {
     guard let program = NativeProgram(plan, lanes: lanes) else { return nil }
     var lines: [String] = []
-    let runs = NativeRuns(plan, program)
     for (number, pass) in program.passes.enumerated() {
-      let loops = NativeLoops(
-        program: program, plan: plan, pass: pass,
-        rowsAtOnce: runs.map { $0.length * $0.rows } ?? plan.sliceRows)
+      let loops = NativeLoops(program: program, plan: plan, pass: pass)
       lines.append(
         "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
-          + " i64 from, i64 to, i64 start, int wide) {")
+          + " float *restrict kept, i64 from, i64 to, i64 start, int wide) {")
       lines += ["const float *SF = c->shared_floats;"]
       let written = Set(pass.outputs.map(\.tensor))
       lines += program.tensors.sorted().map { "float *t\($0) = c->tensors[\($0)];" }
@@ -57,7 +54,7 @@ struct NativeText {
     }
     return lines
       + (plan.level == .whole
-        ? wholeUnits(plan, program, prefix) : sliceUnits(plan, program, runs, prefix))
+        ? wholeUnits(plan, program, prefix) : sliceUnits(plan, program, prefix))
   }
 
   /// The rows from `from` to `to` in blocks within which small arrays advance evenly.
@@ -90,9 +87,10 @@ struct NativeText {
         "const i64 first = unit * tiles / c->unit_count * c->tile_rows;",
         "i64 last = (unit + 1) * tiles / c->unit_count * c->tile_rows;",
         "last = last < c->rows ? last : c->rows;",
-        "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 0);",
+        "\(prefix)_pass\(number)(c, 0, U, 0, 0, first, last, 0, 0);",
       ]
-        + again(pass.accumulations, nil, "\(prefix)_pass\(number)(c, 0, U, 0, first, last, 0, 1);")
+        + again(
+          pass.accumulations, nil, "\(prefix)_pass\(number)(c, 0, U, 0, 0, first, last, 0, 1);")
         + fence(plan) + ["}"]
     }
   }
@@ -100,7 +98,7 @@ struct NativeText {
   // MARK: slice by slice
 
   private static func sliceUnits(
-    _ plan: TilePlan, _ program: NativeProgram, _ runs: NativeRuns?, _ prefix: String
+    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String
   ) -> [String] {
     let floats = TilePlan.aligned(plan.workerDoubles * 8)
     var lines = [
@@ -109,6 +107,10 @@ struct NativeText {
       "double *SD = c->shared_doubles; float *SF = c->shared_floats;",
       "const i64 start = slice * \(plan.sliceRows);",
       "const i64 rows = c->rows - start < \(plan.sliceRows) ? c->rows - start : \(plan.sliceRows);",
+      program.keptCount == 0
+        ? "float *kept = 0;"
+        : "float kept[\(program.keptCount * program.rowsAtOnce * plan.inner)]"
+          + " __attribute__((aligned(64)));",
     ]
     let alone = Set(
       program.passes.flatMap(\.accumulations).filter { $0.isAlone(in: plan) }.map { Int($0.offset) }
@@ -123,10 +125,10 @@ struct NativeText {
     }
     lines += moves(plan, plan.sliceLoads, load: true)
     lines += NativeSteps.text(plan.sliceBegin)
-    if let runs {
-      lines += runs.text { passes(plan, program, prefix, runs, from: $0, to: $1) }
+    if let runs = program.runs {
+      lines += runs.text { passes(plan, program, prefix, from: $0, to: $1) }
     } else {
-      lines += passes(plan, program, prefix, nil, from: "start", to: "start + rows")
+      lines += passes(plan, program, prefix, from: "start", to: "start + rows")
     }
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
     let across = program.passes.flatMap(\.accumulations).filter(\.across)
@@ -144,12 +146,13 @@ struct NativeText {
 
   /// All passes over a slice's rows, or over a run of them, with the steps between.
   private static func passes(
-    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String, _ runs: NativeRuns?,
+    _ plan: TilePlan, _ program: NativeProgram, _ prefix: String,
     from: String, to: String
   ) -> [String] {
+    let runs = program.runs
     var lines: [String] = []
     for (number, pass) in program.passes.enumerated() {
-      let run = "\(prefix)_pass\(number)(c, D, U, WF, \(from), \(to), start, "
+      let run = "\(prefix)_pass\(number)(c, D, U, WF, kept, \(from), \(to), start, "
       let own = pass.accumulations.filter { !$0.across }
       // Before a pass that may be run again, what it adds to besides its own is kept; where that is too
       // much for the stack, the pass is exact from the start.
