@@ -8,28 +8,31 @@ extension NativeLoops {
   /// of a few rows wait in float, in arrays `F` along a segment of columns. Sums alone stay in registers
   /// while a few rows pass by. Either way they join those in double.
   func columnLoop(
-    _ sums: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
+    _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
+    let sums = withoutFactors(all, byRow: false)
     // Sums that differ from row to row take rows one by one.
-    let single = sums.contains { $0.address.row != 0 }
+    let single = all.contains { $0.address.row != 0 }
     let chains = single ? 1 : outputs.isEmpty ? passingChains(sums) : 2
-    let rows = single ? 1 : chains * NativeLoops.terms
-    let moments = sums.indices.filter { sums[$0].family == .moments }
+    // Few rows have few sums to join, and few errors to add up.
+    let isShort = plan.level == .sample && plan.sliceRows <= 1024
+    let rows = single ? 1 : chains * NativeLoops.terms * (isShort ? 2 : 1)
+    let moments = all.indices.filter { all[$0].family == .moments }
     let group = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",
       "const i64 m = n - rr < \(rows) ? n - rr : \(rows), q1 = q0 + rr;",
     ]
-    let places = sums.enumerated().map { k, sum in "double *A\(k) = \(place(sum, row: "q1"));" }
+    let places = all.enumerated().map { k, sum in "double *A\(k) = \(place(sum, row: "q1"));" }
     let counts = moments.map { k in
       "for (i64 j = 0; j < \(inner); j++) A\(k)[j] += \(single ? "m" : "n");"
     }
     var lines: [String]
     if single {
-      lines = group + places + moments.flatMap { shifts($0, sums[$0]) }
+      lines = group + places + moments.flatMap { shifts($0, all[$0]) }
     } else {
       // The places are the same for all rows, and so is what is done there once.
       lines = ["{ const i64 rr = 0, q1 = q0, m = n < \(rows) ? n : \(rows);"] + places
-      lines += moments.flatMap { shifts($0, sums[$0]) } + counts + ["}"]
+      lines += moments.flatMap { shifts($0, all[$0]) } + counts + ["}"]
       lines += group + places
     }
     lines.append("if (!wide) {")
@@ -43,26 +46,27 @@ extension NativeLoops {
       lines += alongRows(sums, outputs, together: chains)
     }
     lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
-    lines += row(sums, outputs, together: 1, wide: true) + ["}"]
+    let exact = all.enumerated().map { Sum(number: $0, terms: $1, stored: []) }
+    lines += row(exact, outputs, together: 1, wide: true) + ["}"]
     return lines + (single ? counts : []) + ["}"]
   }
 
   /// Chains of sums alone: as many as registers hold.
-  private func passingChains(_ sums: [NativeProgram.Accumulation]) -> Int {
-    let each = sums.reduce(0) { $0 + parts($1).count } * lineVectors
+  private func passingChains(_ sums: [Sum]) -> Int {
+    let each = sums.reduce(0) { $0 + parts($1.terms).count } * lineVectors
     return each * 4 <= (lanes == 16 ? 24 : 12) ? 4 : 2
   }
 
   /// Rows from start to end, segment by segment, with sums that wait in memory.
   private func alongRows(
-    _ sums: [NativeProgram.Accumulation],
+    _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int
   ) -> [String] {
     var lines = [
       "for (i64 c0 = 0; c0 < \(inner); c0 += \(segment)) {",
       "const i64 c1 = c0 + \(segment) < \(whole) ? c0 + \(segment) : \(whole);",
     ]
-    for (k, sum) in sums.enumerated() {
+    for (k, sum) in sums.map(\.numbered) {
       for part in parts(sum) {
         lines.append("float F\(k)\(part)[\(segment)] __attribute__((aligned(64)));")
         lines.append("for (i64 i = 0; i < \(segment); i++) F\(k)\(part)[i] = \(start(sum));")
@@ -75,9 +79,10 @@ extension NativeLoops {
     }
     lines += ["for (; r < m; r++) {"] + row(sums, outputs, together: 1, wide: false) + ["}"]
     let joins = everyColumn(segmented: true) { column, _, tail in
-      sums.enumerated().flatMap { k, sum in
-        parts(sum).flatMap { part in
-          join(k, sum, part, "ld(F\(k)\(part) + \(column) - c0)", column, tail)
+      sums.flatMap { sum in
+        let k = sum.number
+        return parts(sum.terms).flatMap { part in
+          join(sum, part, "ld(F\(k)\(part) + \(column) - c0)", column, tail)
         }
       }
     }
@@ -85,9 +90,20 @@ extension NativeLoops {
   }
 
   /// Lines that add to the totals `T` of sums over everything, with their beginning and end.
-  private func totalled(_ sums: [NativeProgram.Accumulation], _ lines: [String]) -> [String] {
-    let totals = sums.indices.filter { sums[$0].isTotal }
-    return totals.map { "vd T\($0) = {};" } + lines + totals.map { "A\($0)[0] += hs(T\($0));" }
+  private func totalled(_ sums: [Sum], _ lines: [String]) -> [String] {
+    let totals = sums.filter(\.terms.isTotal)
+    return totals.map { "vd T\($0.number) = {};" } + lines
+      + totals.flatMap { sum in
+        sum.stored.map { number, _, factor in
+          let times = factor.map { " * (double)\(self.factor($0, "0", nil))[0]" } ?? ""
+          return "A\(number)[0] += hs(T\(sum.number))\(times);"
+        }
+      }
+  }
+
+  /// Whether slices are small enough to be read at once.
+  private var isSmallSlice: Bool {
+    plan.level == .sample && plan.sliceRows * inner <= 1 << 15
   }
 
   /// Vectors of a line of the cache.
@@ -95,9 +111,9 @@ extension NativeLoops {
 
   /// A line of columns while rows pass by, in several chains of few terms.
   private func passing(
-    _ sums: [NativeProgram.Accumulation], _ chains: Int, _ column: String, vectors: Int, tail: Int?
+    _ sums: [Sum], _ chains: Int, _ column: String, vectors: Int, tail: Int?
   ) -> [String] {
-    let leaves = NativeBody.leaves(of: sums.flatMap { [$0.a, $0.b] }, in: program)
+    let leaves = NativeBody.leaves(of: sums.flatMap { [$0.terms.a, $0.terms.b] }, in: program)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
     func place(_ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
@@ -110,7 +126,7 @@ extension NativeLoops {
       }
       lines += loads
       names.append(known)
-      for (k, sum) in sums.enumerated() {
+      for (k, sum) in sums.map(\.numbered) {
         for part in parts(sum) {
           let all = (0..<chains).map { "\(part)\(k)_\($0)_\(v) = bc(\(start(sum)))" }
           lines.append("vf \(all.joined(separator: ", "));")
@@ -120,9 +136,9 @@ extension NativeLoops {
     func step(_ chain: Int) -> [String] {
       let row = chain == 0 ? "r" : "r + \(chain)"
       let start = "(row0 + rr + \(row)) * \(inner)"
-      // Lines of rows that follow come in no order that a processor foresees.
+      // Lines of rows that follow come in no order that a processor foresees, but in small slices.
       var lines = leaves.compactMap { leaf -> String? in
-        guard case .tensor(let t) = leaf, vectors * lanes >= 16 else { return nil }
+        guard case .tensor(let t) = leaf, vectors * lanes >= 16, !isSmallSlice else { return nil }
         let ahead = inner >= 512 ? 128 : 4 * chains * NativeLoops.terms * inner
         return "__builtin_prefetch(t\(t) + \(start) + \(column) + \(ahead));"
       }
@@ -130,7 +146,7 @@ extension NativeLoops {
         var body = NativeBody(
           self, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
           suffix: "_\(chain)_\(v)", names: names[v])
-        for (k, sum) in sums.enumerated() {
+        for (k, sum) in sums.map(\.numbered) {
           add(k, sum, &body, to: "\(k)_\(chain)_\(v)", shift: "k\(k)_\(v)", first: false)
         }
         lines += body.statements
@@ -143,16 +159,16 @@ extension NativeLoops {
     }
     lines += ["for (; r < m; r++) {"] + step(0) + ["}"]
     for v in 0..<vectors {
-      for (k, sum) in sums.enumerated() {
-        for part in parts(sum) {
-          let all = (0..<chains).map { "\(part)\(k)_\($0)_\(v)" }
+      for sum in sums {
+        for part in parts(sum.terms) {
+          let all = (0..<chains).map { "\(part)\(sum.number)_\($0)_\(v)" }
           let joined =
-            switch sum.family {
+            switch sum.terms.family {
             case .max: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 1)" }
             case .min: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 0)" }
             default: NativeLoops.joined(all)
             }
-          lines += join(k, sum, part, joined, place(v), tail)
+          lines += join(sum, part, joined, place(v), tail)
         }
       }
     }
@@ -213,10 +229,10 @@ extension NativeLoops {
 
   /// One or two rows from start to end of a segment.
   private func row(
-    _ sums: [NativeProgram.Accumulation],
+    _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int, wide: Bool
   ) -> [String] {
-    let sources = sums.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
+    let sources = sums.flatMap { [$0.terms.a, $0.terms.b] } + outputs.map(\.source)
     let leaves = NativeBody.leaves(of: sources, in: program)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = Array(repeating: [:], count: together)
@@ -246,7 +262,7 @@ extension NativeLoops {
           var body = NativeBody(
             self, tail: tail, column: column, row: "q1 + \(number(t))", start: "o\(t)",
             suffix: "_\(t)", names: names[t].merging(shared) { known, _ in known })
-          for (k, sum) in sums.enumerated() {
+          for (k, sum) in sums.map(\.numbered) {
             if wide {
               addWide(k, sum, &body)
             } else {
@@ -258,7 +274,7 @@ extension NativeLoops {
           stores += written
         }
         if !wide {
-          for (k, sum) in sums.enumerated() {
+          for (k, sum) in sums.map(\.numbered) {
             for part in parts(sum) {
               let at = "F\(k)\(part) + \(column) - c0"
               switch sum.family {
@@ -276,7 +292,7 @@ extension NativeLoops {
 
   /// What all rows of a column share: small arrays along it, and the shifts of moments.
   private func shared(
-    _ leaves: [NativeProgram.Source], _ sums: [NativeProgram.Accumulation], _ column: String,
+    _ leaves: [NativeProgram.Source], _ sums: [Sum], _ column: String,
     _ suffix: String, _ tail: Int?
   ) -> (lines: [String], names: [NativeProgram.Source: String]) {
     var lines: [String] = []
@@ -289,7 +305,7 @@ extension NativeLoops {
       lines.append("const vf c\(k)\(suffix) = \(load);")
       names[leaf] = "c\(k)\(suffix)"
     }
-    for (k, sum) in sums.enumerated() where sum.family == .moments {
+    for (k, sum) in sums.map(\.numbered) where sum.family == .moments {
       let at = "A\(k) + \(sum.plane) + \(column)"
       let load = tail.map { "narrown(\(at), \($0))" } ?? "narrow(\(at))"
       lines.append("const vf k\(k)\(suffix) = \(load);")
@@ -351,23 +367,39 @@ extension NativeLoops {
 
   /// Adds the sums in float of a few rows to those in double.
   private func join(
-    _ k: Int, _ sum: NativeProgram.Accumulation, _ part: String, _ from: String, _ column: String,
-    _ tail: Int?
+    _ loop: Sum, _ part: String, _ from: String, _ column: String, _ tail: Int?
   ) -> [String] {
-    if sum.isTotal {
+    if loop.terms.isTotal {
       let kept = tail.map { "keep(\(from), \($0))" } ?? from
-      return ["{ const vf x = \(kept); T\(k) += lo(x) + hi(x); }"]
+      return ["{ const vf x = \(kept); T\(loop.number) += lo(x) + hi(x); }"]
     }
-    let at = "A\(k) + \(column)"
-    switch sum.family {
-    case .max, .min:
-      return [
-        "extremes(\(at), 1, \(from), \(tail.map(String.init) ?? "W"), \(sum.family == .max ? 1 : 0));"
-      ]
-    default:
-      let plane = sum.family != .moments ? 0 : part == "p" ? 2 * sum.plane : 3 * sum.plane
-      let widen = tail.map { "widenn(\(at) + \(plane), lo(x), hi(x), \($0));" }
-      return ["{ const vf x = \(from); \(widen ?? "widen(\(at) + \(plane), lo(x), hi(x));") }"]
+    let lines = loop.stored.map { number, sum, factor in
+      let at = "A\(number) + \(column)"
+      switch sum.family {
+      case .max, .min:
+        return "extremes(\(at), 1, x, \(tail.map(String.init) ?? "W"),"
+          + " \(sum.family == .max ? 1 : 0));"
+      default:
+        let plane = sum.family != .moments ? 0 : part == "p" ? 2 * sum.plane : 3 * sum.plane
+        let to = "\(at) + \(plane)"
+        let (l, h) = factor == nil ? ("lo(x)", "hi(x)") : ("lo(x) * lo(f)", "hi(x) * hi(f)")
+        let times = factor.map { "const vf f = \(self.factor($0, column, tail)); " } ?? ""
+        return "{ \(times)"
+          + (tail.map { "widenn(\(to), \(l), \(h), \($0)); }" } ?? "widen(\(to), \(l), \(h)); }")
+      }
+    }
+    return ["{ const vf x = \(from);"] + lines + ["}"]
+  }
+
+  /// A factor of sums of columns, as a vector.
+  private func factor(_ source: NativeProgram.Source, _ column: String, _ tail: Int?) -> String {
+    switch source {
+    case .constant(let value): return "bc(\(NativeBody.number(value)))"
+    case .small(let small):
+      let place = "\(NativeBody.place(small, row: "0"))"
+      if small.address.inner == 0 { return "bc(*(\(place)))" }
+      return tail.map { "ldn(\(place) + \(column), \($0))" } ?? "ld(\(place) + \(column))"
+    case .value, .tensor: return ""
     }
   }
 }

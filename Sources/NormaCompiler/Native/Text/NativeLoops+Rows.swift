@@ -1,38 +1,9 @@
 extension NativeLoops {
-  /// A sum of a row as it is stored: a factor that the row has once times one of the loop's sums.
-  private struct RowSum {
-    let sum: NativeProgram.Accumulation
-    let number: Int
-    let factor: NativeProgram.Source?
-  }
-
-  /// The sums that a loop makes, each once: factors of the whole row are left for the end.
-  private func withoutFactors(
-    _ sums: [NativeProgram.Accumulation]
-  ) -> (loop: [NativeProgram.Accumulation], stored: [RowSum]) {
-    var (loop, stored): ([NativeProgram.Accumulation], [RowSum]) = ([], [])
-    for sum in sums {
-      var (plain, factor) = (sum, NativeProgram.Source?.none)
-      if sum.family == .dot, sum.b.isOneNumberPerRow != sum.a.isOneNumberPerRow {
-        factor = sum.b.isOneNumberPerRow ? sum.b : sum.a
-        plain.family = .sum
-        plain.a = sum.b.isOneNumberPerRow ? sum.a : sum.b
-        plain.b = plain.a
-      }
-      let known = loop.firstIndex {
-        plain.family != .moments && ($0.family, $0.a, $0.b) == (plain.family, plain.a, plain.b)
-      }
-      stored.append(RowSum(sum: sum, number: known ?? loop.count, factor: factor))
-      if known == nil { loop.append(plain) }
-    }
-    return (loop, stored)
-  }
-
   /// Row by row: sums of each row, or what is written with them.
   func rowLoop(
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
-    let (sums, stored) = withoutFactors(all)
+    let sums = withoutFactors(all, byRow: true)
     var names: [NativeProgram.Source: String] = [:]
     var lines = [
       "for (i64 r = 0; r < n; r++) {", "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
@@ -54,8 +25,8 @@ extension NativeLoops {
       }
       names[leaf] = "s\(k)"
     }
-    lines += stored.enumerated().map { "double *A\($0) = \(place($1.sum, row: "q"));" }
-    for (k, sum) in sums.enumerated() {
+    lines += all.enumerated().map { "double *A\($0) = \(place($1, row: "q"));" }
+    for (k, sum) in sums.map(\.numbered) {
       switch sum.family {
       case .moments:
         // The mean of the first values is the shift: near enough to the mean that the variance loses
@@ -64,15 +35,14 @@ extension NativeLoops {
         let v = first.vector(sum.a)
         let kept = inner < lanes ? "keep(\(v), \(inner))" : v
         let shift = "first4(\(kept)) * \(NativeBody.number(1 / Float(min(inner, 4))))"
-        let place = "A\(stored.firstIndex { $0.number == k } ?? 0)"
         if sum.isAlone(in: plan) {
           lines += first.statements
-          lines.append("const float z\(k) = \(shift); \(place)[\(sum.plane)] = z\(k);")
+          lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")
           lines.append("const vf k\(k) = bc(z\(k));")
         } else {
-          lines.append("if (\(place)[0] == 0) {")
-          lines += first.statements + ["\(place)[\(sum.plane)] = \(shift);", "}"]
-          lines.append("const vf k\(k) = bc((float)\(place)[\(sum.plane)]);")
+          lines.append("if (A\(k)[0] == 0) {")
+          lines += first.statements + ["A\(k)[\(sum.plane)] = \(shift);", "}"]
+          lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
         }
         lines.append("vd d\(k) = {}, e\(k) = {};")
       case .max, .min:
@@ -111,18 +81,20 @@ extension NativeLoops {
       lines += ["if (!wide) {"] + partialSums(sums, outputs, body) + ["} else {"]
       lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
     }
-    for (place, row) in stored.enumerated() {
-      let (sum, k) = (row.sum, row.number)
-      let add = sum.isAlone(in: plan) ? "=" : "+="
-      switch sum.family {
-      case .moments:
-        lines.append("A\(place)[0] \(add) \(inner); A\(place)[\(2 * sum.plane)] \(add) hs(d\(k));")
-        lines.append("A\(place)[\(3 * sum.plane)] \(add) hs(e\(k));")
-      case .max, .min:
-        lines.append("extremes(A\(place), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
-      default:
-        let factor = row.factor.map { " * (double)\(names[$0] ?? "")[0]" } ?? ""
-        lines.append("A\(place)[0] \(add) hs(d\(k))\(factor);")
+    for loop in sums {
+      let k = loop.number
+      for (number, sum, factor) in loop.stored {
+        let add = sum.isAlone(in: plan) ? "=" : "+="
+        switch sum.family {
+        case .moments:
+          lines.append("A\(k)[0] \(add) \(inner); A\(k)[\(2 * sum.plane)] \(add) hs(d\(k));")
+          lines.append("A\(k)[\(3 * sum.plane)] \(add) hs(e\(k));")
+        case .max, .min:
+          lines.append("extremes(A\(number), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
+        default:
+          let times = factor.map { " * (double)\(names[$0] ?? "")[0]" } ?? ""
+          lines.append("A\(number)[0] \(add) hs(d\(k))\(times);")
+        }
       }
     }
     return lines + ["}"]
@@ -130,7 +102,7 @@ extension NativeLoops {
 
   /// Sums of a row in several partial sums of float, of few terms and what is left at the end.
   private func partialSums(
-    _ sums: [NativeProgram.Accumulation],
+    _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
     _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody
   ) -> [String] {
@@ -142,7 +114,7 @@ extension NativeLoops {
     let most = terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
       (0..<count).flatMap { u in
-        sums.enumerated().map { k, sum in partials(k, sum, "_\(u)") }
+        sums.map(\.numbered).map { k, sum in partials(k, sum, "_\(u)") }
       }
     }
     func vector(_ column: String, _ partial: Int, _ tail: Int? = nil) -> [String] {
@@ -152,7 +124,7 @@ extension NativeLoops {
       return statements + stores
     }
     func join(_ count: Int) -> [String] {
-      sums.enumerated().map { k, sum in
+      sums.map(\.numbered).map { k, sum in
         func joined(_ name: String) -> String {
           NativeLoops.joined((0..<count).map { "\(name)\(k)_\($0)" })
         }
@@ -185,9 +157,9 @@ extension NativeLoops {
 
   /// Adds the body's values to partial sums of float.
   private func accumulate(
-    _ body: inout NativeBody, _ sums: [NativeProgram.Accumulation], _ suffix: String, tail: Int?
+    _ body: inout NativeBody, _ sums: [Sum], _ suffix: String, tail: Int?
   ) {
-    for (k, sum) in sums.enumerated() {
+    for (k, sum) in sums.map(\.numbered) {
       let a = body.vector(sum.a)
       func kept(_ v: String) -> String { tail.map { "keep(\(v), \($0))" } ?? v }
       let id = "\(k)\(suffix)"
@@ -214,9 +186,9 @@ extension NativeLoops {
 
   /// Adds the body's values to sums of double, along a row.
   private func accumulateWide(
-    _ body: inout NativeBody, _ sums: [NativeProgram.Accumulation], tail: Int?
+    _ body: inout NativeBody, _ sums: [Sum], tail: Int?
   ) {
-    for (k, sum) in sums.enumerated() {
+    for (k, sum) in sums.map(\.numbered) {
       let a = body.vector(sum.a)
       func kept(_ v: String) -> String { tail.map { "keep(\(v), \($0))" } ?? v }
       switch sum.family {

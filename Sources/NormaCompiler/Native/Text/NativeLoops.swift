@@ -29,6 +29,29 @@ struct NativeLoops {
     return (byRow.isEmpty ? [] : rowLoop(byRow, [])) + columnLoop(byColumn, pass.outputs)
   }
 
+  /// A sum that a loop makes, and what becomes of it: sums that differ by a factor only are made once.
+  struct Sum {
+    /// The first of the sums that it stands for, by its number in the pass.
+    let number: Int
+    let terms: NativeProgram.Accumulation
+    var stored: [(number: Int, sum: NativeProgram.Accumulation, factor: NativeProgram.Source?)]
+
+    var numbered: (k: Int, sum: NativeProgram.Accumulation) { (number, terms) }
+  }
+
+  func withoutFactors(_ sums: [NativeProgram.Accumulation], byRow: Bool) -> [Sum] {
+    var found: [Sum] = []
+    for (number, sum) in sums.enumerated() {
+      let (terms, factor) = sum.apart(byRow: byRow)
+      if let known = found.firstIndex(where: { $0.terms.isSame(terms) }) {
+        found[known].stored.append((number, sum, factor))
+      } else {
+        found.append(Sum(number: number, terms: terms, stored: [(number, sum, factor)]))
+      }
+    }
+    return found
+  }
+
   /// A sum of names in pairs.
   static func joined(_ names: [String]) -> String {
     guard names.count > 2 else { return names.joined(separator: " + ") }

@@ -9,15 +9,6 @@ struct NativeProgram {
     case tensor(Int32)
     case small(Small)
     case constant(Float)
-
-    /// Whether it is the same for every column of a row.
-    var isOneNumberPerRow: Bool {
-      switch self {
-      case .constant: true
-      case .small(let small): small.address.inner == 0
-      case .value, .tensor: false
-      }
-    }
   }
 
   /// A small array of floats as tiles address it.
@@ -74,6 +65,29 @@ struct NativeProgram {
       isByRow && !across && family != .max && family != .min
         && (address.row != 0 || plan.blockRows == 1)
         && zip(plan.leadCounts, address.lead).allSatisfy { $0 == 1 || $1 != 0 }
+    }
+    /// What is added up, and the factor that all its terms have: one a row, or one a column.
+    func apart(byRow: Bool) -> (sum: Accumulation, factor: Source?) {
+      guard family == .dot else { return (self, nil) }
+      func isFactor(_ source: Source) -> Bool {
+        switch source {
+        case .constant: true
+        case .small(let small):
+          (byRow || small.address.row == 0) && (!byRow && !isTotal || small.address.inner == 0)
+        case .value, .tensor: false
+        }
+      }
+      guard isFactor(a) != isFactor(b) else { return (self, nil) }
+      var sum = self
+      sum.family = .sum
+      (sum.a, sum.b) = isFactor(b) ? (a, a) : (b, b)
+      return (sum, isFactor(b) ? b : a)
+    }
+
+    /// Whether two sums of one loop have equal terms.
+    func isSame(_ other: Accumulation) -> Bool {
+      family != .moments && family == other.family && a == other.a && b == other.b
+        && isTotal == other.isTotal
     }
     var planes: Int32 { family == .moments ? 4 : 1 }
     var start: String {
@@ -191,11 +205,18 @@ struct NativeProgram {
       }
       passes.append(pass)
     }
-    // What goes beyond slices is wanted only at the end, where gradients are made of the same values.
+    // What goes beyond slices is wanted only at the end, where gradients are made of the same values;
+    // but where a slice has that sum of its own, it is there already.
     if plan.level != .whole, passes.count > 1 {
       for i in passes.indices.dropLast() {
-        let late = passes[i].accumulations.filter { $0.across && !$0.isByRow }
-        passes[i].accumulations.removeAll { $0.across && !$0.isByRow }
+        let own = passes[i].accumulations.filter { !$0.across && !$0.isByRow }
+        func isLate(_ sum: Accumulation) -> Bool {
+          guard sum.across, !sum.isByRow else { return false }
+          let terms = sum.apart(byRow: false).sum
+          return !own.contains { $0.apart(byRow: false).sum.isSame(terms) }
+        }
+        let late = passes[i].accumulations.filter(isLate)
+        passes[i].accumulations.removeAll(where: isLate)
         passes[passes.count - 1].accumulations += late
       }
     }
