@@ -90,7 +90,10 @@ let package = Package(
     tests("NormaLabTests", ["NormaLab", "NormaNorms", "NormaNetwork", "NormaData", "NormaCore"]),
     tests(
       "NormaLuaTests",
-      ["NormaLua", "CLuaShim", "NormaNorms", "NormaNetwork", "NormaCore", "NormaLab"]),
+      [
+        "NormaLua", "CLuaShim", "NormaNorms", "NormaConformance", "NormaNetwork", "NormaCore",
+        "NormaLab",
+      ]),
     tests("NormaTerminalTests", ["NormaTerminal"]),
     tests("NormaCommandTests", ["norma"]),
   ],

@@ -18,7 +18,7 @@ struct TilePlanner {
   let nodes: TileNodes
   let program: NormProgram
   let savedOffsets: [Int]
-  let crossing: [Bool]
+  private let sliced: [Bool]
   var plan: TilePlan
   var memory: SmallMemory
   /// Where each small node's value is.
@@ -66,7 +66,7 @@ struct TilePlanner {
     self.program = program
     self.savedOffsets = savedOffsets
     let level = nodes.level(form)
-    crossing = nodes.crossing(level, form)
+    let crossing = nodes.crossing(level, form)
     var plan = TilePlan(form: form, level: level, extents: extents)
     plan.rows = extents.count(form.rowRoles)
     plan.inner = extents.count(form.innerRoles)
@@ -94,20 +94,29 @@ struct TilePlanner {
     let worthwhile = max(1, plan.rows * plan.inner / TilePlanner.unitFloats)
     plan.unitCount = min(TilePlanner.unitLimit, worthwhile, max(pieces, plan.sliceCount))
     self.plan = plan
+    sliced = TilePlanner.slicedNodes(nodes, crossing, plan)
     memory = SmallMemory(shared: extents, slice: slice, level: level, form: form)
     sliceSteps = Array(repeating: [], count: nodes.passCount + 1)
     sharedSteps = Array(repeating: [], count: nodes.passCount + 1)
   }
 
-  /// Whether a small node's value lives in a worker's area.
-  func isSliced(_ index: Int) -> Bool {
-    let node = nodes.graph.nodes[index]
-    if plan.level == .whole || crossing[index] { return false }
+  /// Which small nodes' values live in a worker's area: those of a slice, and what is made of them.
+  private static func slicedNodes(
+    _ nodes: TileNodes, _ crossing: [Bool], _ plan: TilePlan
+  ) -> [Bool] {
     let lead = plan.level.lead(plan.form)
-    if nodes.stage[index] > 0 { return true }
-    return !node.domain.isDisjoint(with: lead)
-      && nodes.widened(node.domain).isSuperset(of: lead)
+    var sliced = [Bool](repeating: false, count: nodes.graph.nodes.count)
+    guard plan.level != .whole else { return sliced }
+    for (index, node) in nodes.graph.nodes.enumerated() where !crossing[index] {
+      let isOfSlice =
+        !node.domain.isDisjoint(with: lead) && nodes.widened(node.domain).isSuperset(of: lead)
+      sliced[index] =
+        nodes.stage[index] > 0 || isOfSlice || node.operands.contains { sliced[$0] }
+    }
+    return sliced
   }
+
+  func isSliced(_ index: Int) -> Bool { sliced[index] }
 
   mutating func addStep(_ step: ck_step, sliced: Bool, stage: Int) {
     if sliced { sliceSteps[stage].append(step) } else { sharedSteps[stage].append(step) }

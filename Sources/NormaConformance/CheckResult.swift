@@ -56,7 +56,7 @@ public struct ConformanceOptions: Sendable {
 
 extension Double {
   /// Two significant digits.
-  var brief: String {
+  public var brief: String {
     guard isFinite, self != 0 else { return "\(self)" }
     var exponent = 0
     var mantissa = self

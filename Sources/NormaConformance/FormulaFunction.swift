@@ -5,13 +5,15 @@ import NormaNorms
 
 /// A norm's output in Double as a function of one variable, everything else held at a point.
 ///
-/// What the formula marks with `stopGradient` is held at its value too, so that differences measure
-/// the gradient that is meant.
+/// Where the norm says that its gradient is partial, what the formula marks with `stopGradient` is held
+/// at its value too, so that differences measure the gradient that is meant.
 struct FormulaFunction {
   private let reference: Reference
   private let point: Reference.Values
   private let inputs: [String]
   private let parameters: [String]
+  /// Whether the formula stops a gradient of which the norm says nothing.
+  let stopsUndeclared: Bool
 
   /// Prepares the formula of the harness's norm, or nil when it has none.
   init?(_ harness: KernelHarness, at values: Point) throws(NormaError) {
@@ -40,7 +42,11 @@ struct FormulaFunction {
       inputs: inputs.map { values[$0] }, parameters: parameters.map { values[$0] },
       buffers: bufferLeaves.map { (values.buffers[$0.0] ?? []).map(Double.init) },
       hyper: layer.realHyper)
-    let (output, held) = try FormulaFunction.holding(traced.output)
+    let stops = try Graph([("y", traced.output)]).contains(.stopGradient)
+    stopsUndeclared = stops && !schema.hasPartialGradient
+    let (output, held) =
+      schema.hasPartialGradient
+      ? try FormulaFunction.holding(traced.output) : (traced.output, [])
     if !held.isEmpty {
       let evaluated = try Reference(
         program: program(traced.output, held: held, asParameters: false), layout: harness.layout

@@ -60,10 +60,13 @@ extension NormCheck {
           }
           return zip(y, weights).reduce(0) { $0 + $1.0 * $1.1 }
         }
-        ledger.measure(
-          "gradient of '\(name)' matches differences",
-          scaledError(found[name] ?? [], expected, bound: bound), bound: bound,
-          on: example.description(mode))
+        let clause = "gradient of '\(name)' matches differences"
+        let error = scaledError(found[name] ?? [], expected, bound: bound)
+        ledger.measure(clause, error, bound: bound, on: example.description(mode))
+        if formula?.stopsUndeclared == true, !(error <= bound) {
+          ledger.remark(
+            clause, "the formula stops a gradient: where that is meant, say gradient = \"partial\"")
+        }
       }
     }
   }

@@ -50,7 +50,9 @@ extension NormCheck {
       let sum = zip(plain[name] ?? [], before[name] ?? []).map { $0 + $1 }
       ledger.measure(
         "accumulated gradients are added",
-        scaledError(first.parameterGradients[name] ?? [], sum, bound: options.gradientBound),
+        scaledError(
+          first.parameterGradients[name] ?? [], sum, bound: options.gradientBound,
+          floor: (plain[name] ?? []).largest),
         bound: options.gradientBound, on: input)
     }
     expectSame(

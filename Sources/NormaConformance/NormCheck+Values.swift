@@ -1,4 +1,6 @@
+import NormaCompiler
 import NormaCore
+import NormaGraph
 import NormaNorms
 
 extension NormCheck {
@@ -14,7 +16,23 @@ extension NormCheck {
     else { return }
     compare(
       tested, reference, to: "the reference" + (hard ? " on hard inputs" : ""), output: bound,
-      gradient: hard ? bound : options.gradientBound, on: input)
+      gradient: hard ? bound : options.gradientBound, example,
+      steepest: try hasLoneStatistic(tested, example))
+  }
+
+  /// Whether some statistic is of one value: little of a gradient is left then.
+  private func hasLoneStatistic(
+    _ tested: KernelHarness, _ example: CheckCase
+  ) throws(NormaError) -> Bool {
+    guard let definition = tested.layer.entry.provider.definition else { return false }
+    let layout = example.layout
+    let program = try definition.program(
+      hyper: tested.layer.hyper, channels: layout.channelCount, mode: tested.mode, gradient: false)
+    let extents = try program.splits.extents(
+      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    return try Graph(program.forwardResults).nodes.contains {
+      if case .reduce(_, let roles) = $0.kind { extents.count(roles) == 1 } else { false }
+    }
   }
 
   /// A strided or misaligned tensor against the dense one, for norms without a reference.
@@ -29,14 +47,16 @@ extension NormCheck {
     else { return }
     compare(
       tested, expected, to: "the dense tensor's", output: options.outputBound,
-      gradient: options.gradientBound, on: example.description(mode))
+      gradient: options.gradientBound, example)
   }
 
   /// Measures every result of `tested` against the same of `reference`.
   mutating func compare(
     _ tested: KernelHarness, _ reference: KernelHarness, to what: String, output: Double,
-    gradient: Double, on input: String
+    gradient: Double, _ example: CheckCase, steepest: Bool = false
   ) {
+    let input = example.description(tested.mode)
+    let dy = outputGradient(example)
     func measure(
       _ name: String, _ a: [Float]?, _ b: [Float]?, _ bound: Double, floor: Double = 0
     ) {
@@ -45,19 +65,29 @@ extension NormCheck {
         bound: bound, on: input)
     }
     measure("'y'", tested.y, reference.y, output)
-    // A millionth of the slope that y has over the range of x, where y no longer follows x.
-    let height = reference.y.largest * 1e-6
-    let slope = height / max(reference.x.largest, 1e-30)
+    // Where y hardly follows x, its gradient is what terms of the slope over the range of x leave of
+    // each other; where each value is a statistic of its own, the slope is that of each.
+    let slope =
+      steepest
+      ? zip(reference.y, reference.x).map { $0 / $1 }.largest
+      : reference.y.largest / max(reference.x.largest, 1e-30)
     for name in tested.inputNames {
       measure(
         "gradient of '\(name)'", tested.inputGradients[name], reference.inputGradients[name],
-        gradient, floor: slope)
+        gradient, floor: slope * dy.largest)
     }
+    // A sum over the tensor is as exact as its terms are large, however much of them cancels: as if at
+    // random, or all of it on inputs that a norm makes nothing of.
+    // Formulas of one value lose a digit more.
+    let height = steepest ? 4 * slope * reference.x.largest : reference.y.rootMeanSquare
+    let term = height * dy.rootMeanSquare
     for state in tested.layer.parameters {
       let name = state.spec.name
+      let terms = Double(example.layout.count / max(state.count, 1))
       measure(
         "gradient of '\(name)'", tested.parameterGradients[name],
-        reference.parameterGradients[name], gradient, floor: height)
+        reference.parameterGradients[name], gradient,
+        floor: term * (example.values == .normal && !steepest ? terms.squareRoot() : terms))
     }
     for state in tested.layer.buffers where tested.mode == .train {
       let name = state.spec.name
@@ -87,6 +117,12 @@ extension NormCheck {
 }
 
 extension [Float] {
+  /// The root of the mean square of the values that are finite.
+  var rootMeanSquare: Double {
+    let squares = map { $0.isFinite ? Double($0) * Double($0) : 0 }
+    return (squares.reduce(0, +) / Double(Swift.max(count, 1))).squareRoot()
+  }
+
   /// The largest absolute value that is finite.
   var largest: Double { reduce(0) { $1.isFinite ? Swift.max($0, abs(Double($1))) : $0 } }
 }

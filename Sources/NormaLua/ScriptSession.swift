@@ -39,6 +39,12 @@ public final class ScriptSession {
     try interpreter.run(file: path)
   }
 
+  /// Runs a script file that messages shall call by another name.
+  @discardableResult
+  func run(file path: String, as name: String) throws(NormaError) -> [LuaValue] {
+    try interpreter.run(file: path, as: name)
+  }
+
   /// Runs scripts that define things, in order: what `--script` names.
   public func load(scripts paths: [String]) throws(NormaError) {
     for path in paths { try run(file: path) }

@@ -134,6 +134,9 @@ public final class DefinitionBuilder {
 
   init(_ name: String) { schema = NormSchema(name: name) }
 
+  /// Declares that what the formula stops is left out of the gradient on purpose.
+  public func partialGradient() { schema.hasPartialGradient = true }
+
   /// Declares a real hyper-parameter.
   public func real(
     _ name: String, default value: Double, _ bounds: Bounds = Bounds(), _ doc: String = ""

@@ -3,7 +3,12 @@ public import NormaCore
 
 /// Norms by name. A registry is passed, never global, and may be used from several threads.
 public final class NormRegistry: Sendable {
+  /// Reads what defines a norm that was offered.
+  public typealias Loader = @Sendable (_ name: String) throws(NormaError) -> Void
+
   private let entries: Mutex<[String: NormEntry]>
+  /// Norms that are not read yet, each with what reads it.
+  private let offers = Mutex<[String: Loader]>([:])
 
   /// An empty registry, or one that holds the given entries.
   public init(_ entries: [NormEntry] = []) {
@@ -35,11 +40,26 @@ public final class NormRegistry: Sendable {
     if let refusal { throw refusal }
   }
 
+  /// Offers norms that are read when first asked for; names that are known already stay as they are.
+  public func offer(_ names: Set<String>, _ load: @escaping Loader) {
+    let known = Set(self.names)
+    offers.withLock { offers in
+      for name in names where !known.contains(name) { offers[name] = load }
+    }
+  }
+
   /// The entry of a name.
   ///
-  /// - Throws: `usage` with the nearest name and the known ones.
+  /// - Throws: `usage` with the nearest name and the known ones; the mistake of an offered norm's file.
   public func entry(_ name: String) throws(NormaError) -> NormEntry {
     if let entry = entries.withLock({ $0[name] }) { return entry }
+    if let load = offers.withLock({ $0[name] }) {
+      try load(name)
+      if let entry = entries.withLock({ $0[name] }) { return entry }
+      throw NormaError(
+        .script, "the file of '\(name)' defines no norm of that name",
+        help: "norm.define(\"\(name)\", { ... })")
+    }
     let known = names
     throw NormaError(
       .usage,
@@ -47,8 +67,11 @@ public final class NormRegistry: Sendable {
         + "   (known: \(known.joined(separator: ", ")))")
   }
 
-  /// All names, sorted.
-  public var names: [String] { entries.withLock { $0.keys.sorted() } }
-  /// All entries, by name.
+  /// All names, sorted; also of norms that are not read yet.
+  public var names: [String] {
+    let offered = offers.withLock { Set($0.keys) }
+    return entries.withLock { offered.union($0.keys) }.sorted()
+  }
+  /// All entries that are there, by name.
   public var all: [NormEntry] { entries.withLock { e in e.keys.sorted().compactMap { e[$0] } } }
 }

@@ -117,6 +117,9 @@ public struct NormSchema: Sendable {
   /// A schema with only a name.
   public init(name: String) { self.name = name }
 
+  /// Whether the gradient leaves out, on purpose, what the formula stops.
+  public var hasPartialGradient = false
+
   /// Every name a user may set: hyper-parameters, then aliases.
   public var settableNames: [String] { hyper.map(\.name) + aliases.map(\.name) }
 

@@ -5,14 +5,22 @@ import Testing
 struct NormsTests {
   private let builtIns = ["batch", "group", "instance", "layer", "rms"]
 
-  @Test("The list has every built-in with its source, as text and as JSON")
+  @Test("The list has every built-in and the zoo with their sources, as text and as JSON")
   func list() throws {
     let text = try Command(["norms", "list"])
     #expect(text.status == 0 && text.errors.isEmpty)
     for name in builtIns { #expect(text.output.contains("\n\(name) ")) }
     let items = try Command(["norms", "list", "--json"]).json as? [[String: Any]]
-    #expect(items?.compactMap { $0["name"] as? String } == builtIns)
-    #expect(items?.allSatisfy { $0["source"] as? String == "built-in" } == true)
+    let sources = Dictionary(
+      uniqueKeysWithValues: (items ?? []).compactMap { item -> (String, String)? in
+        guard let name = item["name"] as? String, let source = item["source"] as? String
+        else { return nil }
+        return (name, source)
+      })
+    #expect(sources.filter { $0.value == "built-in" }.keys.sorted() == builtIns)
+    for (name, source) in sources where source != "built-in" {
+      #expect(source.hasPrefix("zoo/\(name).lua:"))
+    }
   }
 
   @Test("A page has formula, gradient, settings, state and paper", arguments: ["layer", "batch"])

@@ -102,9 +102,19 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     let deviation: Expr = (x.variance([.member, .space]) + epsilon).sqrt()
     return x * (gamma * x).sigmoid() / deviation + alpha
   }
+  static let manyGatedGroups: Formula = { x in
+    let x = x.group(18)
+    let deviation: Expr = (x.variance([.member, .space]) + epsilon).sqrt()
+    return x * (gamma * x).sigmoid() / deviation + alpha
+  }
   static let gatedChannels: Formula = { x in
     let r: Expr = (x.variance(.space) + epsilon).rsqrt()
     return (x - x.mean(.space)) * r * (gamma * x).tanh() * (x * alpha).exp().log()
+  }
+  /// A statistic of statistics that backward finds saved: with one sample, all of them in one slice.
+  static let meanLength: Formula = { x in
+    let squares: Expr = x.square().sum(.channel).mean([.batch, .space])
+    return x * (squares + epsilon).rsqrt() * gamma
   }
   static let acrossGroups: Formula = { x in
     let x = x.group(3)
@@ -136,6 +146,7 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     ("over everything", overEverything),
     ("third moment", thirdMoment),
     ("gated channels", gatedChannels),
+    ("mean length", meanLength),
   ]
   static let grouped: [(String, Formula)] = [
     ("groups", groups),
@@ -149,7 +160,8 @@ struct FormulaCase: CustomStringConvertible, Sendable {
 
   static let shapes: [([Int], [Int])] = [
     ([7, 6], [-1]), ([5, 7, 6], [-1]), ([5, 6, 7], [1]), ([3, 5, 7, 6], [-1]), ([4, 6, 5, 7], [1]),
-    ([1, 6, 5], [1]), ([6, 5], [0]), ([2, 6, 40, 50], [1]), ([2, 40, 50, 6], [3]),
+    ([1, 6, 5], [1]), ([6, 5], [0]), ([2, 6, 40, 50], [1]),
+    ([2, 40, 50, 6], [3]),
     ([3, 3000], [-1]), ([2, 3, 4, 5, 6], [1, 4]), ([9, 1, 6], [-1]),
     // More than a segment of columns, and a rest that is the next segment alone.
     ([9, 1026], [-1]),

@@ -195,8 +195,8 @@ import Testing
     for step in 0..<50 { _ = try net.trainStep(input: x, labels: y, step: step) }
     let before = resident()
     for step in 50..<3000 { _ = try net.trainStep(input: x, labels: y, step: step) }
-    // A leak of one activation a step would come to 7 MB.
-    #expect(resident() - before < 1 << 20)
+    // A leak of one activation a step would come to 7 MB; other tests of this process take some too.
+    #expect(resident() - before < 4 << 20)
   }
 
   @Test func activationMemoryIsReused() throws {

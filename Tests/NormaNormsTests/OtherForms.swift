@@ -8,6 +8,7 @@ enum OtherForms {
 
   /// Some of the gradient is left out on purpose.
   static let stopped = NormDefinition("stopped", summary: "centring without a gradient") { n in
+    n.partialGradient()
     let gamma = n.parameter("gamma", per: .channel, initial: 1, role: .gain)
     return { x, _ in
       let spread = (x.variance([.batch, .space]) + 0.1).sqrt().stopGradient()

@@ -3,15 +3,17 @@ import Foundation
 public import NormaCore
 
 extension Interpreter {
-  /// Runs a script file; `require` then reads beside it. Returns what the script returns.
+  /// Runs a script file; `require` then reads beside it. Returns what the script returns. Messages show
+  /// the file's name, or the given one.
   ///
   /// Throws `input_missing` when the file cannot be read, `script` with `file:line` for its errors.
   @discardableResult
-  public func run(file path: String) throws(NormaError) -> [LuaValue] {
+  public func run(file path: String, as name: String? = nil) throws(NormaError) -> [LuaValue] {
     let url = URL(fileURLWithPath: path)
-    let text = try readScript(path, name: url.lastPathComponent)
+    let name = name ?? url.lastPathComponent
+    let text = try readScript(path, name: name)
     scriptFolder = url.deletingLastPathComponent().path
-    return try run(text: text, name: url.lastPathComponent)
+    return try run(text: text, name: name)
   }
 
   /// Runs script text under the file name that messages shall show.

@@ -5,6 +5,7 @@ import NormaNorms
 struct DefinitionReader {
   private static let fields = [
     "doc", "paper", "hyper", "param", "buffer", "forward", "alias", "presets", "replace",
+    "gradient",
   ]
 
   let options: TableReader
@@ -43,6 +44,14 @@ struct DefinitionReader {
     schema.buffers = try readState("buffer")
     schema.aliases = try readAliases()
     schema.presets = try readPresets()
+    if let gradient: String = try options.optional("gradient") {
+      guard gradient == "partial" else {
+        throw options.error(
+          "'gradient' must be \"partial\", got '\(gradient)'",
+          help: "\"partial\" says that x:stop() leaves something out on purpose")
+      }
+      schema.hasPartialGradient = true
+    }
     try checkNames()
     let formula = ScriptFormula(
       schema: schema, forward: ScriptFunction(forward, of: schema.name), place: place)

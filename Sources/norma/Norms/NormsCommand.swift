@@ -4,12 +4,15 @@ import ArgumentParser
 struct NormsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "norms",
-    abstract: "List norms, show what they are, time them.",
+    abstract: "List norms, show what they are, check and time them.",
     discussion: """
       Examples:
         norma norms list
         norma norms show batch
+        norma norms check rms
         norma norms bench layer --shape 4096x1024
       """,
-    subcommands: [NormsListCommand.self, NormsShowCommand.self, NormsBenchCommand.self])
+    subcommands: [
+      NormsListCommand.self, NormsShowCommand.self, NormsCheckCommand.self, NormsBenchCommand.self,
+    ])
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NormaCore
 import NormaNorms
 import NormaTerminal
 
@@ -17,7 +18,16 @@ struct NormsListCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let entries = try registryOptions.withRegistry { $0.all }
+    let entries = try registryOptions.withRegistry { registry in
+      registry.names.compactMap { name -> NormEntry? in
+        do throws(NormaError) {
+          return try registry.entry(name)
+        } catch {
+          Failure.warn(error)
+          return nil
+        }
+      }
+    }
     if output.json {
       return try output.write(json: entries.map(Item.init))
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NormaCore
 import NormaLua
 import NormaNorms
@@ -23,12 +24,20 @@ struct RegistryOptions: ParsableArguments {
     }
   }
 
-  /// The built-in norms and those of compiled plugins; a refused plugin is warned about.
+  /// The built-in norms, those of compiled plugins, and those whose files are read when asked for; a
+  /// refused plugin is warned about.
   static func compiledNorms() -> NormRegistry {
     let registry = NormRegistry.builtIn()
     let loader = PluginLoader.searching(into: registry)
     for record in loader.report.refused {
       if let refusal = record.refusal { Failure.warn(refusal.prefixed("plugin \(record.path)")) }
+    }
+    for folder in NormSearch.folders(ProcessInfo.processInfo.environment) {
+      do throws(NormaError) {
+        try NormFolders.offer([folder], to: registry)
+      } catch {
+        Failure.warn(error)
+      }
     }
     return registry
   }
@@ -49,8 +58,6 @@ struct RegistryOptions: ParsableArguments {
 extension CompletionKind {
   /// The names of norms, for shells that complete arguments.
   static let norms = CompletionKind.custom { _, _, _ in
-    let registry = NormRegistry.builtIn()
-    _ = PluginLoader.searching(into: registry)
-    return registry.names
+    RegistryOptions.compiledNorms().names
   }
 }

@@ -37,7 +37,7 @@ struct NativeBody {
     if let known = names[source] { return known }
     let expression: String
     switch source {
-    case .constant(let value): expression = "bc(\(NativeBody.number(value)))"
+    case .constant(let value): expression = "bc(\(NativeBody.number(Float(bitPattern: value))))"
     case .tensor(let index): expression = load("t\(index) + \(start) + \(column)")
     case .small(let small):
       let place = NativeBody.place(small, row: row)
@@ -77,22 +77,24 @@ struct NativeBody {
     tail.map { "ldn(\(pointer), \($0))" } ?? "ld(\(pointer))"
   }
 
-  /// The small arrays that a value needs, and the constants.
+  /// The tensors and small arrays that values need, and the constants; not those of values that an
+  /// earlier pass left.
   static func leaves(
-    of sources: [NativeProgram.Source], in program: NativeProgram
+    of sources: [NativeProgram.Source], in program: NativeProgram, finding found: [Int: Int]
   ) -> [NativeProgram.Source] {
     var seen: Set<NativeProgram.Source> = []
-    var found: [NativeProgram.Source] = []
+    var leaves: [NativeProgram.Source] = []
     var pending = Array(sources.reversed())
     while let source = pending.popLast() {
       guard seen.insert(source).inserted else { continue }
       if case .value(let index) = source {
+        guard found[index] == nil else { continue }
         pending += program.values[index].operands.reversed()
       } else {
-        found.append(source)
+        leaves.append(source)
       }
     }
-    return found
+    return leaves
   }
 
   /// The index that leading rows and the row within a block give.

@@ -113,7 +113,8 @@ extension NativeLoops {
   private func passing(
     _ sums: [Sum], _ chains: Int, _ column: String, vectors: Int, tail: Int?
   ) -> [String] {
-    let leaves = NativeBody.leaves(of: sums.flatMap { [$0.terms.a, $0.terms.b] }, in: program)
+    let leaves = NativeBody.leaves(
+      of: sums.flatMap { [$0.terms.a, $0.terms.b] }, in: program, finding: pass.finds)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
     func place(_ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
@@ -121,7 +122,7 @@ extension NativeLoops {
       var (loads, known) = shared(leaves, sums, place(v), "_\(v)", tail)
       for (k, leaf) in leaves.enumerated() {
         guard case .constant(let value) = leaf else { continue }
-        loads.append("const vf s\(k)_\(v) = bc(\(NativeBody.number(value)));")
+        loads.append("const vf s\(k)_\(v) = bc(\(NativeBody.number(Float(bitPattern: value))));")
         known[leaf] = "s\(k)_\(v)"
       }
       lines += loads
@@ -233,7 +234,7 @@ extension NativeLoops {
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int, wide: Bool
   ) -> [String] {
     let sources = sums.flatMap { [$0.terms.a, $0.terms.b] } + outputs.map(\.source)
-    let leaves = NativeBody.leaves(of: sources, in: program)
+    let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = Array(repeating: [:], count: together)
     func number(_ t: Int) -> String { t == 0 ? "r" : "r + \(t)" }
@@ -246,7 +247,7 @@ extension NativeLoops {
           let place = NativeBody.place(small, row: "q1 + \(number(t))")
           lines.append("const vf s\(k)_\(t) = bc(*(\(place)));")
         case .constant(let value):
-          lines.append("const vf s\(k)_\(t) = bc(\(NativeBody.number(value)));")
+          lines.append("const vf s\(k)_\(t) = bc(\(NativeBody.number(Float(bitPattern: value))));")
         default: continue
         }
         names[t][leaf] = "s\(k)_\(t)"
@@ -394,7 +395,7 @@ extension NativeLoops {
   /// A factor of sums of columns, as a vector.
   private func factor(_ source: NativeProgram.Source, _ column: String, _ tail: Int?) -> String {
     switch source {
-    case .constant(let value): return "bc(\(NativeBody.number(value)))"
+    case .constant(let value): return "bc(\(NativeBody.number(Float(bitPattern: value))))"
     case .small(let small):
       let place = "\(NativeBody.place(small, row: "0"))"
       if small.address.inner == 0 { return "bc(*(\(place)))" }

@@ -14,13 +14,13 @@ extension NativeLoops {
     }
     // What is one number a row is made once.
     let sources = all.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
-    let leaves = NativeBody.leaves(of: sources, in: program)
+    let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
     for (k, leaf) in leaves.enumerated() {
       switch leaf {
       case .small(let small) where small.address.inner == 0:
         lines.append("const vf s\(k) = bc(*(\(NativeBody.place(small, row: "q"))));")
       case .constant(let value):
-        lines.append("const vf s\(k) = bc(\(NativeBody.number(value)));")
+        lines.append("const vf s\(k) = bc(\(NativeBody.number(Float(bitPattern: value))));")
       default: continue
       }
       names[leaf] = "s\(k)"

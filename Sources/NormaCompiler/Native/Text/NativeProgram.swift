@@ -8,7 +8,8 @@ struct NativeProgram {
     case value(Int)
     case tensor(Int32)
     case small(Small)
-    case constant(Float)
+    /// A number by its bits: NaN is itself, and 0 is not -0.
+    case constant(UInt32)
   }
 
   /// A small array of floats as tiles address it.
@@ -66,14 +67,15 @@ struct NativeProgram {
         && (address.row != 0 || plan.blockRows == 1)
         && zip(plan.leadCounts, address.lead).allSatisfy { $0 == 1 || $1 != 0 }
     }
-    /// What is added up, and the factor that all its terms have: one a row, or one a column.
+    /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
+    /// finite, or all is lost anyway.
     func apart(byRow: Bool) -> (sum: Accumulation, factor: Source?) {
       guard family == .dot else { return (self, nil) }
       func isFactor(_ source: Source) -> Bool {
         switch source {
         case .constant: true
         case .small(let small):
-          (byRow || small.address.row == 0) && (!byRow && !isTotal || small.address.inner == 0)
+          (byRow || small.address.row == 0) && (!(byRow || isTotal) || small.address.inner == 0)
         case .value, .tensor: false
         }
       }
@@ -124,6 +126,8 @@ struct NativeProgram {
 
   /// The most floats that are kept: what lies in the cache beside tensors.
   private static let keptFloats = 1 << 14
+  /// The most doubles of sums beyond a slice that are copied before a pass that may be run again.
+  static let keptSums = 1 << 13
 
   /// Resolves the programs of a plan; nil when one needs what native text cannot say.
   init?(_ plan: TilePlan, lanes: Int) {
@@ -142,7 +146,7 @@ struct NativeProgram {
           switch Int(view.kind) {
           case CK_VIEW_REGISTER: return registers[view.index]
           case CK_VIEW_TENSOR: return written[view.index] ?? .tensor(view.index)
-          case CK_VIEW_CONSTANT: return .constant(view.constant)
+          case CK_VIEW_CONSTANT: return .constant(view.constant.bitPattern)
           default:
             let area: Small.Area =
               switch Int(view.kind) {
@@ -158,11 +162,10 @@ struct NativeProgram {
           var result: Source
           // Values that are the same in two passes have one number.
           func number(_ value: Value) -> Source {
-            if numbers[value] == nil {
-              numbers[value] = values.count
-              values.append(value)
-            }
-            return .value(numbers[value] ?? 0)
+            if let known = numbers[value] { return .value(known) }
+            numbers[value] = values.count
+            values.append(value)
+            return .value(values.count - 1)
           }
           if Int(instruction.what) == CK_DO_POSITION {
             result = number(
@@ -209,9 +212,15 @@ struct NativeProgram {
     // but where a slice has that sum of its own, it is there already.
     if plan.level != .whole, passes.count > 1 {
       for i in passes.indices.dropLast() {
-        let own = passes[i].accumulations.filter { !$0.across && !$0.isByRow }
+        let own = passes[i].accumulations.filter {
+          !$0.across && !$0.isByRow && $0.address.row == 0
+        }
+        let wanted = passes[i].accumulations.filter(\.across).reduce(0) {
+          $0 + $1.plane * $1.planes
+        }
         func isLate(_ sum: Accumulation) -> Bool {
           guard sum.across, !sum.isByRow else { return false }
+          guard wanted <= NativeProgram.keptSums else { return true }
           let terms = sum.apart(byRow: false).sum
           return !own.contains { $0.apart(byRow: false).sum.isSame(terms) }
         }

@@ -157,7 +157,7 @@ struct NativeText {
       // Before a pass that may be run again, what it adds to besides its own is kept; where that is too
       // much for the stack, the pass is exact from the start.
       let kept = own.isEmpty ? [] : pass.accumulations.filter(\.across)
-      if kept.reduce(0, { $0 + $1.plane * $1.planes }) > 8192 {
+      if kept.reduce(0, { $0 + $1.plane * $1.planes }) > NativeProgram.keptSums {
         lines.append(run + "1);")
       } else {
         lines += ["{"] + copies(kept, runs, back: false) + [run + "wide);"]
@@ -168,6 +168,7 @@ struct NativeText {
     }
     return lines
   }
+
   /// Stores past the cache are seen by other threads only after a fence.
   private static func fence(_ plan: TilePlan) -> [String] {
     plan.streams ? ["__atomic_thread_fence(__ATOMIC_SEQ_CST);"] : []

@@ -1,0 +1,202 @@
+import ArgumentParser
+import Foundation
+import NormaCompiler
+import NormaConformance
+import NormaCore
+import NormaNorms
+import NormaTerminal
+
+/// `norma norms check`.
+struct NormsCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Hold norms to the whole contract: values, gradients, layouts, hard inputs.",
+    discussion: """
+      Output, gradients and buffers are compared with the same formula in float64, and gradients with \
+      central differences, in training and inference: ranks 2 to 5, odd sizes, channels last, second \
+      and over several axes, strides, batches of one and of none, constants, mean 1e6, values of \
+      1e18, outliers. Results must be the same bits when repeated and on any number of threads, and \
+      nothing else may be written. Without --executor that is done on the tile interpreter and in \
+      native code.
+
+      A line a check, with the largest error and what is allowed, relative to the scale of the \
+      tensor. A check that does not hold shows the input and the command that repeats it; the exit \
+      status is then 2.
+
+      Examples:
+        norma norms check rms
+        norma norms check mine.lua
+        norma norms check group --hyper groups=4 --executor tiles --json
+      """)
+
+  @Argument(help: "Norms, or scripts whose norms are checked.", completion: .norms)
+  var names: [String]
+
+  @OptionGroup var executorOptions: ExecutorOptions
+
+  @Option(help: ArgumentHelp("A hyper-parameter, or preset=NAME; repeatable.", valueName: "k=v"))
+  var hyper: [String] = []
+
+  @Option(help: "The seed of all values that are tried.")
+  var seed: UInt64 = 1
+
+  @Option(
+    help: ArgumentHelp("Show only checks whose name contains this text.", valueName: "text"))
+  var only: String?
+
+  @OptionGroup var registryOptions: RegistryOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    var options = registryOptions
+    options.scripts += names.filter(Self.isScript)
+    // What is checked is worth waiting for.
+    var executors = executorOptions
+    executors.compileWait = max(executors.compileWait, 60)
+    let reports = try options.withRegistry { registry in
+      let chosen = try specs(registry)
+      return try executors.withExecutor { executor throws(NormaError) in
+        try check(chosen, registry, executor)
+      }
+    }
+    if output.json { try output.write(json: reports) }
+    let failed = reports.flatMap { report in
+      report.checks.filter { !$0.passed }.map { _ in report.norm }
+    }
+    guard failed.isEmpty else {
+      throw NormaError(
+        .gate,
+        "\(failed.count) check(s) did not hold: \(Set(failed).sorted().joined(separator: ", "))")
+    }
+  }
+
+  private static func isScript(_ name: String) -> Bool { name.hasSuffix(".lua") }
+
+  /// The norms that were asked for, those of a script in the order of their definition.
+  private func specs(_ registry: NormRegistry) throws(NormaError) -> [NormSpec] {
+    var specs: [NormSpec] = []
+    for name in names {
+      guard Self.isScript(name) else {
+        _ = try registry.entry(name)
+        specs.append(try Settings.norm(name, hyper: hyper))
+        continue
+      }
+      let file = URL(fileURLWithPath: name).lastPathComponent
+      let defined = registry.all.compactMap { entry -> (Int, String)? in
+        guard case .script(let place) = entry.source, place.file == file else { return nil }
+        return (place.line, entry.schema.name)
+      }
+      guard !defined.isEmpty else {
+        throw NormaError(
+          .usage, "'\(name)' defines no norm", help: "norm.define(\"name\", { forward = ... })")
+      }
+      for (_, norm) in defined.sorted(by: <) {
+        specs.append(try Settings.norm(norm, hyper: hyper))
+      }
+    }
+    return specs
+  }
+
+  private func check(
+    _ specs: [NormSpec], _ registry: NormRegistry, _ chosen: Executor
+  ) throws(NormaError) -> [Report] {
+    // Machine code is made by the same formula: what differences say is said once.
+    let executors: [Executor] = executorOptions.executor == .auto ? [.tiles, chosen] : [chosen]
+    var reports: [Report] = []
+    for spec in specs {
+      // A mistake in a setting is told as everywhere, not as a check.
+      _ = try registry.entry(spec.name).schema.resolve(spec.hyper, preset: spec.preset)
+      for (number, executor) in executors.enumerated() {
+        var options = ConformanceOptions()
+        options.executor = executor
+        options.seed = seed
+        options.differences = number == 0
+        if executor.isReference { options.threads = [1] }
+        let results = checkNorm(spec, in: registry, options: options)
+          .filter { only == nil || $0.name.contains(only ?? "") }
+        let report = Report(spec, executor, results)
+        if !output.json { try output.write(lines: lines(report)) }
+        reports.append(report)
+      }
+    }
+    return reports
+  }
+
+  // MARK: text
+
+  private func lines(_ report: Report) -> [StyledText] {
+    let held = report.checks.count { $0.passed }
+    var lines = [
+      StyledText(report.norm, .cyan)
+        + StyledText("  \(report.executor): \(held) of \(report.checks.count) checks hold")
+    ]
+    let width = report.checks.map(\.name.count).max() ?? 0
+    for check in report.checks {
+      let mark =
+        !check.passed
+        ? StyledText("FAIL", .red.union(.bold))
+        : check.inputs == 0 ? StyledText("skip", .dim) : StyledText("pass", .green)
+      var facts: [String] = []
+      if let measured = check.measured, let bound = check.allowed {
+        facts.append("\(measured.brief) of \(bound.brief) allowed")
+      }
+      if check.inputs > 0 { facts.append("\(check.inputs) inputs") }
+      let padding = String(repeating: " ", count: width - check.name.count)
+      lines.append(
+        StyledText("  ") + mark + StyledText("  \(check.name)\(padding)  ")
+          + StyledText(facts.joined(separator: ", "), .dim))
+      if !check.message.isEmpty { lines.append(StyledText("        \(check.message)")) }
+      if !check.passed {
+        if !check.input.isEmpty { lines.append(StyledText("        on \(check.input)")) }
+        lines.append(StyledText("        again: \(again(report, check))"))
+      }
+    }
+    return lines
+  }
+
+  /// The command that repeats a check.
+  private func again(_ report: Report, _ check: Report.Check) -> String {
+    func quoted(_ text: String) -> String {
+      let isPlain = text.allSatisfy { $0.isLetter || $0.isNumber || "_-./=,".contains($0) }
+      return isPlain ? text : "\"" + text.replacingOccurrences(of: "\"", with: "\\\"") + "\""
+    }
+    var words = ["norma norms check", report.name]
+    for script in registryOptions.scripts + names.filter(Self.isScript) {
+      words += ["--script", quoted(script)]
+    }
+    for setting in hyper { words += ["--hyper", quoted(setting)] }
+    words += ["--executor", report.executor]
+    if seed != 1 { words += ["--seed", "\(seed)"] }
+    return (words + ["--only", quoted(check.name)]).joined(separator: " ")
+  }
+
+  /// What was found out about a norm on one executor.
+  private struct Report: Encodable {
+    struct Check: Encodable {
+      let name: String
+      let passed: Bool
+      let measured: Double?
+      let allowed: Double?
+      let inputs: Int
+      let message: String
+      let input: String
+    }
+    let norm: String
+    let name: String
+    let executor: String
+    let checks: [Check]
+
+    init(_ spec: NormSpec, _ executor: Executor, _ results: [CheckResult]) {
+      norm = spec.label
+      name = spec.name
+      self.executor = executor.name
+      checks = results.map {
+        // JSON has no infinity: what is not finite did not hold, and is told as the largest number.
+        Check(
+          name: $0.name, passed: $0.passed,
+          measured: $0.measured.map { $0.isFinite ? $0 : .greatestFiniteMagnitude },
+          allowed: $0.bound, inputs: $0.inputs, message: $0.message, input: $0.input)
+      }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import NormaPlugins
+
+/// Where norms in files of their own are looked for.
+enum NormSearch {
+  /// The folders there are, the first of which counts: those of `NORMA_PLUGIN_PATH`, the user's own
+  /// (`norma/norms` in the folder for data), and the zoo that comes with Norma.
+  static func folders(_ environment: [String: String]) -> [String] {
+    let path = environment[PluginLoader.searchPathVariable] ?? ""
+    var folders = path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
+    let data =
+      environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? environment["HOME"].map { $0 + "/.local/share" }
+    if let data { folders.append(data + "/norma/norms") }
+    if let zoo { folders.append(zoo) }
+    return folders.filter(isFolder)
+  }
+
+  /// The zoo, from where the program lies: in a checkout, or installed beside `share`.
+  private static var zoo: String? {
+    var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    for _ in 0..<6 {
+      folder.deleteLastPathComponent()
+      for name in ["share/norma/zoo", "Plugins/zoo"] {
+        let path = folder.appendingPathComponent(name).path
+        if isFolder(path) { return path }
+      }
+    }
+    return nil
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && isFolder.boolValue
+  }
+}

@@ -1,0 +1,273 @@
+"""Writes zoo.json beside itself: values and gradients of the norms in Plugins/zoo.
+
+Needs torch and numpy. Each function below is written from the paper's formula, or calls the peer that
+its comment names; none was made from Norma's own. Everything is computed in float64 from float32
+inputs; gradients are PyTorch's, of sum(y * dy). Tensors have roles: n batch, s space, c channel.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+HERE = pathlib.Path(__file__).resolve().parent
+N, S, C = 0, 1, 2  # every tensor is brought into the order batch, space, channel
+SHAPES = [([4, 5, 6], [-1]), ([4, 6, 5], [1])]
+
+
+def mean(x, *dims):
+    return x.mean(dim=dims, keepdim=True)
+
+
+def var(x, *dims, ddof=0):
+    return x.var(dim=dims, keepdim=True, correction=ddof)
+
+
+def grouped(x, groups, statistic):
+    """A statistic over space and the members of each group, spread over its channels."""
+    n, s, c = x.shape
+    value = statistic(x.reshape(n, s, groups, c // groups))
+    return value.expand(n, 1, groups, c // groups).reshape(n, 1, c)
+
+
+def track(b, name, value, momentum):
+    b["new_" + name] = (1 - momentum) * b[name] + momentum * value.reshape(-1)
+
+
+def ada(x, p, b, h, train):
+    y = (x - mean(x, C)) / torch.sqrt(var(x, C) + 1e-5)
+    return 1 * (1 - 0.1 * y).detach() * y
+
+
+def batch_free(x, p, b, h, train):  # torch.nn.functional.batch_norm
+    return F.batch_norm(x.permute(0, 2, 1), None, None, training=True).permute(0, 2, 1)
+
+
+def batch_layer(x, p, b, h, train):
+    m, v = (mean(x, N, S), var(x, N, S)) if train else (b["mean"], b["variance"])
+    if train:
+        track(b, "mean", m, 0.1)
+        track(b, "variance", var(x, N, S, ddof=1), 0.1)
+    layer = F.group_norm(x.permute(0, 2, 1), 1).permute(0, 2, 1)
+    return (p["iota"] * (x - m) / torch.sqrt(v + 1e-5) + (1 - p["iota"]) * layer) * p["gamma"] + p["beta"]
+
+
+def batch_renorm(x, p, b, h, train):
+    running = torch.sqrt(b["variance"] + 1e-3)
+    if not train:
+        return p["gamma"] * (x - b["mean"]) / running + p["beta"]
+    m, d = mean(x, N, S), torch.sqrt(var(x, N, S) + 1e-3)
+    r = torch.clip(d / running, 1 / 3, 3).detach()
+    shift = torch.clip((m - b["mean"]) / running, -5, 5).detach()
+    track(b, "mean", m, 0.01)
+    track(b, "variance", var(x, N, S), 0.01)
+    return p["gamma"] * ((x - m) / d * r + shift) + p["beta"]
+
+
+def crms(x, p, b, h, train):
+    # RMS norm of the vector with the value that is left out put back.
+    whole = torch.cat([x, -x.sum(dim=C, keepdim=True)], dim=C)
+    return x * torch.rsqrt(mean(whole**2, C) + 1e-8)
+
+
+def derf(x, p, b, h, train):
+    return torch.erf(p["alpha"] * x + p["offset"]) * p["gamma"] + p["beta"]
+
+
+def dyt(x, p, b, h, train):
+    return p["gamma"] * torch.tanh(p["alpha"] * x) + p["beta"]
+
+
+def evonorm_b0(x, p, b, h, train):
+    v = var(x, N, S) if train else b["variance"]
+    if train:
+        track(b, "variance", var(x, N, S, ddof=1), 0.1)
+    other = p["v"] * x + torch.sqrt(var(x, S) + 1e-3)
+    return x / torch.maximum(torch.sqrt(v + 1e-3), other) * p["gamma"] + p["beta"]
+
+
+def evonorm_s0(x, p, b, h, train):
+    v = grouped(x, h["groups"], lambda t: var(t, 1, 3))
+    return x * torch.sigmoid(p["v"] * x) / torch.sqrt(v + 1e-5) * p["gamma"] + p["beta"]
+
+
+def evonorm_s1(x, p, b, h, train):
+    v = grouped(x, h["groups"], lambda t: var(t, 1, 3))
+    return F.relu(x) / torch.sqrt(v + 1e-5) * p["gamma"] + p["beta"]
+
+
+def evonorm_s2(x, p, b, h, train):
+    q = grouped(x, h["groups"], lambda t: mean(t**2, 1, 3))
+    return F.relu(x) / torch.sqrt(q + 1e-5) * p["gamma"] + p["beta"]
+
+
+def frn(x, p, b, h, train):
+    y = p["gamma"] * x * torch.rsqrt(mean(x**2, S) + 1e-6) + p["beta"]
+    return torch.maximum(y, p["tau"].expand_as(y))
+
+
+def graph(x, p, b, h, train):
+    o = x - p["alpha"] * mean(x, N, S)
+    return p["gamma"] * o / torch.sqrt(mean(o**2, N, S) + 1e-5) + p["beta"]
+
+
+def grn(x, p, b, h, train):
+    g = torch.linalg.vector_norm(x, dim=S, keepdim=True)
+    return p["gamma"] * (x * g / (mean(g, C) + 1e-6)) + p["beta"] + x
+
+
+def l1(x, p, b, h, train):  # torch.nn.functional.normalize
+    return F.normalize(x, p=1, dim=C)
+
+
+def l2(x, p, b, h, train):  # torch.nn.functional.normalize
+    return F.normalize(x, p=2, dim=C) * p["gamma"]
+
+
+def layer_all(x, p, b, h, train):  # torch.nn.functional.group_norm with one group
+    y = F.group_norm(x.permute(0, 2, 1), 1, p["gamma"], p["beta"], eps=1e-5)
+    return y.permute(0, 2, 1)
+
+
+def layer_scale(x, p, b, h, train):
+    return x * p["gamma"]
+
+
+def mean_only(x, p, b, h, train):
+    m = mean(x, N, S) if train else b["mean"]
+    if train:
+        track(b, "mean", m, 0.1)
+    return x - m + p["beta"]
+
+
+def mvn(x, p, b, h, train):
+    return (x - mean(x, N, S)) / (torch.sqrt(var(x, N, S)) + 1e-9)
+
+
+def pair(x, p, b, h, train):
+    rows = x.reshape(-1, x.shape[2])
+    c = rows - rows.mean(dim=0)
+    return (c / torch.sqrt(1e-5 + (c**2).sum(dim=1).mean())).reshape(x.shape)
+
+
+def pair_individual(x, p, b, h, train):
+    rows = x.reshape(-1, x.shape[2])
+    c = rows - rows.mean(dim=0)
+    return (c / (1e-5 + c.norm(dim=1, keepdim=True))).reshape(x.shape)
+
+
+def pono(x, p, b, h, train):  # torch.nn.functional.layer_norm
+    return F.layer_norm(x, x.shape[2:], eps=1e-5)
+
+
+def rms_offset(x, p, b, h, train):  # torch.nn.functional.rms_norm
+    return F.rms_norm(x, x.shape[2:], 1 + p["gamma"], eps=1e-6)
+
+
+def rms_outside(x, p, b, h, train):
+    return p["gamma"] * x / (x.norm(dim=C, keepdim=True) / x.shape[2] ** 0.5 + 1e-8)
+
+
+def scale(x, p, b, h, train):
+    return p["g"] * x / torch.clamp(torch.norm(x, dim=C, keepdim=True), min=1e-5)
+
+
+def seed(x, p, b, h, train):
+    gain = torch.tanh(x @ p["weight"])[..., None] * p["alpha"] + p["gamma"]
+    return gain * x / torch.sqrt(mean(x**2, C) + 1e-6)
+
+
+def simple(x, p, b, h, train):
+    return x * torch.rsqrt(var(x, C, ddof=1) + 1e-6) * p["gamma"]
+
+
+def simple_rms(x, p, b, h, train):
+    return F.normalize(x, dim=C) * x.shape[2] ** 0.5
+
+
+def switchable(x, p, b, h, train):
+    m_in, v_in = mean(x, S), var(x, S)
+    m_ln, v_ln = mean(x, S, C), var(x, S, C)
+    m_bn, v_bn = (mean(x, N, S), var(x, N, S)) if train else (b["mean"], b["variance"])
+    if train:
+        track(b, "mean", m_bn, 0.1)
+        track(b, "variance", v_bn, 0.1)
+    a = torch.softmax(torch.stack([p["m1"], p["m2"], p["m3"]]), 0)
+    w = torch.softmax(torch.stack([p["v1"], p["v2"], p["v3"]]), 0)
+    m = a[0] * m_in + a[1] * m_ln + a[2] * m_bn
+    v = w[0] * v_in + w[1] * v_ln + w[2] * v_bn
+    return (x - m) / torch.sqrt(v + 1e-5) * p["gamma"] + p["beta"]
+
+
+def unit(x, p, b, h, train):
+    return x * torch.rsqrt(torch.clamp((x**2).sum(dim=C, keepdim=True), min=1e-24))
+
+
+AFFINE = {"gamma": C, "beta": C}
+RUNNING = {"mean": 0.1, "variance": 1.0}
+NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are drawn around
+    "ada": ({}, {}), "batch_free": ({}, {}), "batch_layer": ({**AFFINE, "iota": C}, RUNNING),
+    "batch_renorm": (AFFINE, RUNNING), "crms": ({}, {}),
+    "derf": ({**AFFINE, "alpha": 0, "offset": 0}, {}), "dyt": ({**AFFINE, "alpha": 0}, {}),
+    "evonorm_b0": ({**AFFINE, "v": C}, {"variance": 1.0}), "evonorm_s0": ({**AFFINE, "v": C}, {}),
+    "evonorm_s1": (AFFINE, {}), "evonorm_s2": (AFFINE, {}), "frn": ({**AFFINE, "tau": C}, {}),
+    "graph": ({**AFFINE, "alpha": C}, {}), "grn": (AFFINE, {}), "l1": ({}, {}),
+    "l2": ({"gamma": C}, {}), "layer_all": (AFFINE, {}), "layer_scale": ({"gamma": C}, {}),
+    "mean_only": ({"beta": C}, {"mean": 0.1}), "mvn": ({}, {}), "pair": ({}, {}),
+    "pair_individual": ({}, {}), "pono": ({}, {}), "rms_offset": ({"gamma": C}, {}),
+    "rms_outside": ({"gamma": C}, {}), "scale": ({"g": 0}, {}),
+    "seed": ({"alpha": C, "weight": C, "gamma": C}, {}), "simple": ({"gamma": C}, {}),
+    "simple_rms": ({}, {}),
+    "switchable": ({**AFFINE, **{k: 0 for k in ("m1", "m2", "m3", "v1", "v2", "v3")}}, RUNNING),
+    "unit": ({}, {}),
+}
+HYPER = {name: {"groups": 3} for name in ("evonorm_s0", "evonorm_s1", "evonorm_s2")}
+
+
+def rounded(t):
+    return [float("%.9g" % v) for v in np.asarray(t.detach()).reshape(-1)]
+
+
+def main():
+    random = np.random.default_rng(11)
+
+    def draw(*shape, around=0.0, spread=1.0):
+        return torch.tensor(np.float32(around + spread * random.standard_normal(shape)).astype("f8"))
+
+    inputs, cases = [], []
+    for shape, axis in SHAPES:
+        last = axis == [-1]
+        x32, dy32 = draw(*shape, around=0.5, spread=1.5), draw(*shape, around=0.3)
+        inputs.append({"shape": shape, "axis": axis, "x": rounded(x32), "dy": rounded(dy32)})
+        channels = shape[-1] if last else shape[1]
+        for name, (parameters, buffers) in NORMS.items():
+            p = {k: draw(*([channels] if role == C else []), around=0.8, spread=0.3)
+                 for k, role in parameters.items()}
+            b = {k: draw(channels, around=v, spread=0.05) for k, v in buffers.items()}
+            for train in [True, False] if buffers else [True]:
+                x = x32.clone().requires_grad_()
+                for v in p.values():
+                    v.requires_grad_()
+                    v.grad = None
+                state = dict(b)
+                y = globals()[name](x if last else x.permute(0, 2, 1), p, state, HYPER.get(name, {}), train)
+                y = y if last else y.permute(0, 2, 1)
+                (y * dy32).sum().backward()
+                results = {"y": rounded(y), "x": rounded(x.grad)}
+                results.update({k: rounded(v.grad) for k, v in p.items()})
+                results.update({"buffer:" + k: rounded(state["new_" + k]) for k in b if train})
+                cases.append({
+                    "norm": name, "hyper": HYPER.get(name, {}), "input": len(inputs) - 1,
+                    "mode": "train" if train else "infer",
+                    "parameters": {k: rounded(v) for k, v in p.items()},
+                    "buffers": {k: rounded(v) for k, v in b.items()}, "results": results})
+    def lines(items):
+        return "[\n" + ",\n".join(json.dumps(i, separators=(",", ":")) for i in items) + "\n]"
+
+    text = '{"inputs":' + lines(inputs) + ',"cases":' + lines(cases) + "}\n"
+    (HERE / "zoo.json").write_text(text)
+
+
+main()

@@ -1,0 +1,103 @@
+import Foundation
+import NormaConformance
+import NormaCore
+import NormaLua
+import NormaNorms
+import Testing
+
+/// The norms of `Plugins/zoo`.
+@Suite("The zoo")
+struct ZooTests {
+  private static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+  private static let folder = root.appending(path: "Plugins/zoo").path
+  static let names =
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    .filter { $0.hasSuffix(".lua") }.map { String($0.dropLast(4)) }.sorted()
+
+  private func registry() throws -> NormRegistry {
+    let registry = NormRegistry.builtIn()
+    try NormFolders.offer([Self.folder], to: registry)
+    return registry
+  }
+
+  /// What `Tests/Golden/make_zoo.py` wrote: the same formulas by another hand, in float64.
+  private struct Golden: Decodable {
+    struct Input: Decodable {
+      let shape: [Int]
+      let axis: [Int]
+      let x: [Double]
+      let dy: [Double]
+    }
+    struct Case: Decodable {
+      let norm: String
+      let hyper: [String: Int]
+      let input: Int
+      let mode: String
+      let parameters: [String: [Double]]
+      let buffers: [String: [Double]]
+      let results: [String: [Double]]
+    }
+    let inputs: [Input]
+    let cases: [Case]
+
+    static func read() throws -> Golden {
+      let file = ZooTests.root.appending(path: "Tests/Golden/zoo.json")
+      return try JSONDecoder().decode(Golden.self, from: Data(contentsOf: file))
+    }
+  }
+
+  @Test("Outputs, gradients and buffers are those of another hand, in both layouts")
+  func golden() throws {
+    let registry = try registry()
+    let golden = try Golden.read()
+    #expect(Set(golden.cases.map(\.norm)) == Set(Self.names))
+    for example in golden.cases {
+      let input = golden.inputs[example.input]
+      let title = "\(example.norm) \(input.shape) \(example.mode)"
+      let layout = try TensorLayout(shape: input.shape, axis: input.axis)
+      let layer = try NormLayer(
+        NormSpec(example.norm, example.hyper.mapValues { .int($0) }), in: registry,
+        channelShape: layout.channelShape)
+      let harness = try KernelHarness(
+        layer: layer, layout: layout, mode: try #require(Mode(rawValue: example.mode)))
+      func floats(_ values: [Double]) -> [Float] { values.map { Float($0) } }
+      harness.x = floats(input.x)
+      #expect(Set(harness.parameters.keys) == Set(example.parameters.keys), "\(title)")
+      #expect(Set(harness.buffers.keys) == Set(example.buffers.keys), "\(title)")
+      harness.parameters = example.parameters.mapValues(floats)
+      harness.buffers = example.buffers.mapValues(floats)
+      try harness.forward()
+      try harness.backward(floats(input.dy))
+      for (name, expected) in example.results {
+        let found: [Float]
+        if name == "y" {
+          found = harness.y
+        } else if name.hasPrefix("buffer:") {
+          found = harness.buffers[String(name.dropFirst(7))] ?? []
+        } else {
+          found = harness.inputGradients[name] ?? harness.parameterGradients[name] ?? []
+        }
+        let error = scaledError(found, floats(expected), bound: 1e-6)
+        #expect(error <= 1e-6, "\(title): '\(name)' is off by \(error)")
+      }
+    }
+  }
+
+  @Test("Each keeps the whole contract", arguments: names)
+  func conforms(_ name: String) throws {
+    for result in checkNorm(NormSpec(name), in: try registry()) {
+      #expect(result.passed, "\(name): \(result)")
+    }
+  }
+
+  @Test("Each file says in a line what it is, and whose")
+  func described() throws {
+    let registry = try registry()
+    for name in Self.names {
+      let schema = try registry.entry(name).schema
+      #expect(schema.summary.count > 20 && !schema.paper.isEmpty, "\(name)")
+      #expect(schema.hyper.allSatisfy { !$0.doc.isEmpty || $0.name == "groups" }, "\(name)")
+    }
+  }
+}
