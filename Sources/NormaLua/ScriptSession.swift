@@ -39,6 +39,12 @@ public final class ScriptSession {
     try interpreter.run(file: path)
   }
 
+  /// Runs the text of a script under a file's name.
+  @discardableResult
+  public func run(text: String, name: String) throws(NormaError) -> [LuaValue] {
+    try interpreter.run(text: text, name: name)
+  }
+
   /// Runs a script file that messages shall call by another name.
   @discardableResult
   func run(file path: String, as name: String) throws(NormaError) -> [LuaValue] {

@@ -4,7 +4,7 @@ import ArgumentParser
 struct NormsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "norms",
-    abstract: "List norms, show what they are, check and time them.",
+    abstract: "List norms, show what they are, check and time them, start new ones.",
     discussion: """
       Examples:
         norma norms list
@@ -14,5 +14,6 @@ struct NormsCommand: ParsableCommand {
       """,
     subcommands: [
       NormsListCommand.self, NormsShowCommand.self, NormsCheckCommand.self, NormsBenchCommand.self,
+      NormsNewCommand.self,
     ])
 }
