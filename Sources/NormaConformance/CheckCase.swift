@@ -56,6 +56,8 @@ struct ChannelCounts {
   let pair: [Int]
   /// Above the width of vector registers, and not a multiple of them where possible.
   let wide: Int
+  /// How many samples a part of the batch has, where the norm takes it apart.
+  private var chunk = 1
 
   /// Finds counts for which a layer can be built.
   ///
@@ -69,6 +71,7 @@ struct ChannelCounts {
         let splits = try layer.entry.provider.splits(layer.hyper, channels: channels)
         // Two values a group are normalized to ±1 whatever they are: the gradient is rounding alone.
         if let groups = splits.groups, channels / groups == 2 { continue }
+        chunk = splits.chunkSize ?? 1
         accepted.append(channels)
       } catch {
         refusal = error
@@ -86,6 +89,18 @@ struct ChannelCounts {
     pair = [factor, divisible / factor]
     wide = accepted.first { $0 > 32 && $0 % 4 != 0 } ?? accepted.first { $0 > 32 } ?? last
   }
+
+  /// A layout of a shape, with samples enough for whole parts of the batch: several, but for one sample.
+  func layout(
+    _ shape: [Int], _ axis: [Int], strides: [Int]? = nil
+  ) throws(NormaError) -> TensorLayout {
+    var shape = shape
+    if chunk > 1, !axis.contains(0), shape[0] > 0 {
+      shape[0] = chunk * (shape[0] == 1 ? 1 : max(2, (shape[0] + chunk - 1) / chunk))
+    }
+    guard let strides else { return try TensorLayout(shape: shape, axis: axis) }
+    return try TensorLayout(shape: shape, axis: axis, strides: strides)
+  }
 }
 
 extension CheckCase {
@@ -95,7 +110,7 @@ extension CheckCase {
     func add(_ shape: [Int], _ axis: [Int], mayBeRefused: Bool = false) throws(NormaError) {
       cases.append(
         CheckCase(
-          layout: try TensorLayout(shape: shape, axis: axis), mayBeRefused: mayBeRefused))
+          layout: try c.layout(shape, axis), mayBeRefused: mayBeRefused))
     }
     try add([7, c.small], [-1], mayBeRefused: true)
     try add([7, 5, c.small], [-1])
@@ -119,7 +134,7 @@ extension CheckCase {
       (c.pair, [0, 1]), ([7, 1, 1, c.small], [-1]),
     ] {
       cases.append(
-        CheckCase(layout: try TensorLayout(shape: shape, axis: axis), mayBeRefused: true))
+        CheckCase(layout: try c.layout(shape, axis), mayBeRefused: true))
     }
     return cases
   }
@@ -128,7 +143,7 @@ extension CheckCase {
   static func hard(_ c: ChannelCounts) throws(NormaError) -> [CheckCase] {
     var cases: [CheckCase] = []
     for (shape, axis) in [([7, 5, c.small], [-1]), ([3, c.wide, 37], [1])] {
-      let layout = try TensorLayout(shape: shape, axis: axis)
+      let layout = try c.layout(shape, axis)
       for values in [Values.constant, .constantRows, .largeMean, .huge, .outlier] {
         cases.append(CheckCase(layout: layout, values: values))
       }
@@ -140,7 +155,7 @@ extension CheckCase {
   static func strided(_ c: ChannelCounts) throws(NormaError) -> [CheckCase] {
     var cases: [CheckCase] = []
     func add(_ shape: [Int], _ axis: [Int], _ strides: [Int]) throws(NormaError) {
-      let layout = try TensorLayout(shape: shape, axis: axis, strides: strides)
+      let layout = try c.layout(shape, axis, strides: strides)
       cases.append(CheckCase(layout: layout, mayBeRefused: true))
     }
     let n = c.small
@@ -162,9 +177,9 @@ extension CheckCase {
   /// Tensors large enough to be shared out among threads.
   static func large(_ c: ChannelCounts) throws(NormaError) -> [CheckCase] {
     [
-      CheckCase(layout: try TensorLayout(shape: [29, 13, 17, c.wide], axis: [-1])),
-      CheckCase(layout: try TensorLayout(shape: [29, c.wide, 13, 17], axis: [1])),
-      CheckCase(layout: try TensorLayout(shape: [1021, c.wide], axis: [-1]), mayBeRefused: true),
+      CheckCase(layout: try c.layout([29, 13, 17, c.wide], [-1])),
+      CheckCase(layout: try c.layout([29, c.wide, 13, 17], [1])),
+      CheckCase(layout: try c.layout([1021, c.wide], [-1]), mayBeRefused: true),
     ]
   }
 }

@@ -69,10 +69,14 @@ public final class KernelHarness {
     self.mode = mode
     self.threads = max(threads, 1)
     hyper = layer.realHyper
-    let splits = try layer.entry.provider.splits(layer.hyper, channels: layout.channelCount)
+    let second = layer.entry.schema.inputs.filter { $0.name != "x" }
+    // How roles are split matters only to inputs that lack some; inference may split nothing.
+    let splits =
+      second.allSatisfy { $0.roles == .all }
+      ? Splits()
+      : try layer.entry.provider.splits(layer.hyper, channels: layout.channelCount)
     let extents = try splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-    let second = layer.entry.schema.inputs.filter { $0.name != "x" }
     inputNames = ["x"] + second.map(\.name)
     let tensors =
       [GuardedTensor(layout, shift: 4 * shift)]

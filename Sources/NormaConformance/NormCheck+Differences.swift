@@ -38,7 +38,7 @@ extension NormCheck {
   mutating func checkDifferences(_ counts: ChannelCounts, _ mode: Mode) throws(NormaError) {
     // Statistics over two values make gradients of rounding alone: no size is 2.
     for (shape, axis) in [([3, 4, counts.small], [-1]), ([3, counts.small, 4], [1])] {
-      let example = CheckCase(layout: try TensorLayout(shape: shape, axis: axis))
+      let example = CheckCase(layout: try counts.layout(shape, axis))
       guard let harness = try harness(example, mode), run(harness, example) else { continue }
       let found = harness.inputGradients.merging(harness.parameterGradients) { $1 }
       fill(harness, example)

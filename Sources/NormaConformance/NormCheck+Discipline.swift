@@ -119,7 +119,7 @@ extension NormCheck {
   mutating func checkEmpty(_ counts: ChannelCounts, _ mode: Mode) throws(NormaError) {
     for (shape, axis) in [([0, 5, counts.small], [-1]), ([0, counts.small, 5], [1])] {
       let example = CheckCase(
-        layout: try TensorLayout(shape: shape, axis: axis), mayBeRefused: true)
+        layout: try counts.layout(shape, axis), mayBeRefused: true)
       guard let harness = try harness(example, mode) else { continue }
       let before = harness.buffers
       guard run(harness, example) else { continue }

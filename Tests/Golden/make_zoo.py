@@ -108,6 +108,16 @@ def frn(x, p, b, h, train):
     return torch.maximum(y, p["tau"].expand_as(y))
 
 
+def ghost_batch(x, p, b, h, train):
+    if not train:
+        return (x - b["mean"]) / torch.sqrt(b["variance"] + 1e-5) * p["gamma"] + p["beta"]
+    parts = x.split(h["size"])
+    track(b, "mean", sum(mean(t, N, S) for t in parts) / len(parts), 0.1)
+    track(b, "variance", sum(var(t, N, S) for t in parts) / len(parts), 0.1)
+    y = [(t - mean(t, N, S)) / torch.sqrt(var(t, N, S) + 1e-5) for t in parts]
+    return torch.cat(y) * p["gamma"] + p["beta"]
+
+
 def graph(x, p, b, h, train):
     o = x - p["alpha"] * mean(x, N, S)
     return p["gamma"] * o / torch.sqrt(mean(o**2, N, S) + 1e-5) + p["beta"]
@@ -213,6 +223,7 @@ NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are
     "derf": ({**AFFINE, "alpha": 0, "offset": 0}, {}), "dyt": ({**AFFINE, "alpha": 0}, {}),
     "evonorm_b0": ({**AFFINE, "v": C}, {"variance": 1.0}), "evonorm_s0": ({**AFFINE, "v": C}, {}),
     "evonorm_s1": (AFFINE, {}), "evonorm_s2": (AFFINE, {}), "frn": ({**AFFINE, "tau": C}, {}),
+    "ghost_batch": (AFFINE, RUNNING),
     "graph": ({**AFFINE, "alpha": C}, {}), "grn": (AFFINE, {}), "l1": ({}, {}),
     "l2": ({"gamma": C}, {}), "layer_all": (AFFINE, {}), "layer_scale": ({"gamma": C}, {}),
     "mean_only": ({"beta": C}, {"mean": 0.1}), "mvn": ({}, {}), "pair": ({}, {}),
@@ -224,6 +235,7 @@ NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are
     "unit": ({}, {}),
 }
 HYPER = {name: {"groups": 3} for name in ("evonorm_s0", "evonorm_s1", "evonorm_s2")}
+HYPER["ghost_batch"] = {"size": 2}
 
 
 def rounded(t):

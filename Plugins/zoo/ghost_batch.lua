@@ -1,0 +1,21 @@
+norm.define("ghost_batch", {
+  doc = "ghost batch norm: statistics of small parts of the batch",
+  paper = "Hoffer et al. 2017, arXiv:1705.08741",
+  -- The running statistics get the mean over the parts, as if each part were a step's share.
+  hyper = {
+    size = norm.int { 16, min = 1, doc = "samples of a part" },
+    epsilon = norm.real { 1e-5, min = 0, doc = "added to the variance" },
+    momentum = norm.real { 0.1, min = 0, max = 1, doc = "weight of the new statistics" } },
+  param = { gamma = norm.per_channel { 1 }, beta = norm.per_channel { 0 } },
+  buffer = { mean = norm.per_channel { 0 }, variance = norm.per_channel { 1 } },
+  forward = function(x, s, mode)
+    local mean, variance = s.mean, s.variance
+    if mode.train then
+      x = x:chunk(s.size)                                       -- from here on, a part is the batch
+      mean, variance = x:mean("batch", "space"), x:variance("batch", "space")
+      s.mean:track(mean:mean("chunk"), s.momentum)
+      s.variance:track(variance:mean("chunk"), s.momentum)
+    end
+    return (x - mean) * (variance + s.epsilon):rsqrt() * s.gamma + s.beta
+  end,
+})
