@@ -13,8 +13,10 @@ public final class ScriptSession {
   public let interpreter: Interpreter
   /// The norms that scripts see and add to.
   public let registry: NormRegistry
+  /// The tests that scripts declare.
+  public let tests = ScriptTests()
 
-  /// Makes a session with the globals `norm`, `tensor` and `where`.
+  /// Makes a session with the globals `norm`, `tensor`, `where`, `test` and `expect`.
   ///
   /// - Parameters:
   ///   - options: limits, where `print` goes, and what stops a script.
@@ -28,6 +30,7 @@ public final class ScriptSession {
     try TracedTensor.register(in: interpreter)
     try ScriptTensor.register(in: interpreter)
     try NormLibrary(registry: registry).register(in: interpreter)
+    try tests.register(in: interpreter)
     for extend in extensions { try extend(self) }
   }
 

@@ -3,7 +3,8 @@ import Testing
 
 /// `norma norms new`.
 struct NormsNewTests {
-  @Test("What is written is a norm that passes its check as it is; nothing is overwritten")
+  @Test(
+    "What is written is a norm that passes its check and its test as it is; nothing is overwritten")
   func new() throws {
     let bench = try Workbench()
     let made = try Command(["norms", "new", "mine", "--out", bench.folder.path])
@@ -12,6 +13,8 @@ struct NormsNewTests {
       ["norms", "check", bench.path("mine.lua"), "--executor", "tiles", "--only", "differences"])
     #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
     #expect(checked.output.contains("gradient of 'beta' matches differences"))
+    let tested = try Command(["test", bench.path("mine.lua")])
+    #expect(tested.status == 0 && tested.output.hasPrefix("pass  "))
     let again = try Command(["norms", "new", "mine", "--out", bench.folder.path])
     #expect(again.status == 74 && again.errors.contains("File exists"))
   }

@@ -50,6 +50,7 @@ struct NormsNewCommand: ParsableCommand {
       StyledText("\(shown)  written; next:"),
       StyledText("  norma norms show \(name) --script \(shown)"),
       StyledText("  norma norms check \(shown)"),
+      StyledText("  norma test \(shown)"),
       StyledText(
         "  norma run scripts/experiments/first.lua --script \(shown) --set norm=\(name)"),
     ])
@@ -93,6 +94,12 @@ struct NormsNewCommand: ParsableCommand {
           return centred * scale * s.gamma + s.beta
         end,
       })
+
+      -- What you know of it by hand:  norma test \(name).lua
+      test("two values become -1 and 1", function()
+        local y = norm.\(name) { epsilon = 0 }:apply(tensor { { 1, 3 }, { 2, 8 } })
+        expect.close(y, { { -1, 1 }, { -1, 1 } }, 1e-6)
+      end)
 
       """
     let registry = NormRegistry.builtIn()

@@ -1,0 +1,142 @@
+public import NormaCore
+
+/// The tests of scripts: `test("name", function() ... end)`, with the words of `expect`.
+///
+/// A script only declares them; whoever wants runs them, as `norma test` does.
+public final class ScriptTests {
+  /// What became of a test.
+  public struct Outcome: Sendable {
+    /// Its name.
+    public let name: String
+    /// Where it was declared.
+    public let place: SourcePlace?
+    /// What failed, with the line of the script; nil when it passed.
+    public let failure: NormaError?
+  }
+
+  private struct Declared {
+    let name: String
+    let place: SourcePlace?
+    let body: FunctionRef
+  }
+  private var declared: [Declared] = []
+
+  /// How many tests were declared so far.
+  public var count: Int { declared.count }
+
+  /// Runs all tests in the order of their declaration, each whatever became of the others.
+  ///
+  /// - Throws: what `report` throws.
+  public func run(_ report: (Outcome) throws(NormaError) -> Void) throws(NormaError) {
+    for test in declared {
+      var failure: NormaError?
+      do throws(NormaError) {
+        try test.body.call([])
+      } catch {
+        failure = error
+      }
+      try report(Outcome(name: test.name, place: test.place, failure: failure))
+    }
+  }
+
+  func register(in interpreter: Interpreter) throws(NormaError) {
+    try interpreter.define("test") { call throws(NormaError) in
+      let name: String = try call.value(0, "name")
+      guard case .function(let body) = call[1], call.count == 2 else {
+        throw call.error(
+          "a name and a function are needed, got \(call[1].quoted)",
+          help: "write test(\"name\", function() ... end)")
+      }
+      // Declared inside a test, it would run never, or twice.
+      self.declared.append(Declared(name: name, place: call.place, body: body))
+      return []
+    }
+    try interpreter.define("expect.equal") { call throws(NormaError) in
+      try Self.compare(call, tolerance: nil)
+      return []
+    }
+    try interpreter.define("expect.close") { call throws(NormaError) in
+      let tolerance: Double = try call.optional(2, "tolerance") ?? 1e-6
+      guard tolerance >= 0 else {
+        throw call.error("the tolerance must be 0 or more, got \(tolerance)")
+      }
+      try Self.compare(call, tolerance: tolerance)
+      return []
+    }
+    try interpreter.define("expect.ok") { call throws(NormaError) in
+      switch call[0] {
+      case .nil, .bool(false):
+        let message: String? = try call.optional(1, "message")
+        throw call.error(message ?? "expected something true, got \(call[0].quoted)")
+      default: return []
+      }
+    }
+    try interpreter.define("expect.error") { call throws(NormaError) in
+      guard case .function(let body) = call[0] else {
+        throw call.error(
+          "a function is expected, got \(call[0].quoted)",
+          help: "write expect.error(function() ... end, \"part of the message\")")
+      }
+      let part: String = try call.optional(1, "part of the message") ?? ""
+      let found: String
+      do throws(NormaError) {
+        try body.call([])
+        found = ""
+      } catch {
+        found = error.description
+        if error.code == .internal { throw error }
+      }
+      guard !found.isEmpty else {
+        throw call.error("expected an error, but the function returned")
+      }
+      guard part.isEmpty || found.contains(part) else {
+        throw call.error("expected an error with '\(part)', got: \(found)")
+      }
+      return []
+    }
+  }
+
+  /// Two values are the same: numbers, texts, booleans, or arrays of one shape, up to a tolerance.
+  private static func compare(_ call: CallContext, tolerance: Double?) throws(NormaError) {
+    guard call.count >= 2 else {
+      throw call.error(
+        "two values are needed, got \(call.count)", help: "write \(call.function)(found, wanted)")
+    }
+    let (found, wanted) = (call[0], call[1])
+    func isSame(_ a: Double, _ b: Double) -> Bool {
+      a == b || (a.isNaN && b.isNaN) || abs(a - b) <= (tolerance ?? -1)
+    }
+    func bound() -> String { tolerance.map { " within \($0)" } ?? "" }
+    if let a = Double.from(lua: found), let b = Double.from(lua: wanted) {
+      guard isSame(a, b) else { throw call.error("expected \(b)\(bound()), got \(a)") }
+      return
+    }
+    switch (found, wanted) {
+    case (.nil, .nil): return
+    case (.bool(let a), .bool(let b)) where a == b: return
+    case (.string(let a), .string(let b)) where a == b: return
+    case (.table, _), (.object, _), (_, .object), (_, .table): break
+    default: throw call.error("expected \(wanted.quoted), got \(found.quoted)")
+    }
+    let a = try ScriptTensor.read(found, owner: call.function)
+    let b = try ScriptTensor.read(wanted, owner: call.function)
+    guard a.shape == b.shape else {
+      throw call.error("expected shape \(b.shape), got \(a.shape)")
+    }
+    let wrong = a.values.indices.filter { !isSame(Double(a.values[$0]), Double(b.values[$0])) }
+    guard let first = wrong.first else { return }
+    throw call.error(
+      "\(wrong.count) of \(a.count) values differ: expected \(b.values[first])\(bound()) at"
+        + " \(position(first, a.shape)), got \(a.values[first])")
+  }
+
+  /// An element's indices, from 1 as in scripts.
+  private static func position(_ index: Int, _ shape: [Int]) -> String {
+    var (rest, indices) = (index, [Int]())
+    for size in shape.reversed() {
+      indices.insert(rest % size + 1, at: 0)
+      rest /= size
+    }
+    return "[" + indices.map(String.init).joined(separator: ", ") + "]"
+  }
+}
