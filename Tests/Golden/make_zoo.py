@@ -88,6 +88,14 @@ def evonorm_b0(x, p, b, h, train):
     return x / torch.maximum(torch.sqrt(v + 1e-3), other) * p["gamma"] + p["beta"]
 
 
+def evonorm_b1(x, p, b, h, train):
+    v = var(x, N, S) if train else b["variance"]
+    if train:
+        track(b, "variance", var(x, N, S, ddof=1), 0.1)
+    size = torch.sqrt(mean(x**2, S) + 1e-5)
+    return x / torch.maximum(torch.sqrt(v + 1e-5), (x + 1) * size) * p["gamma"] + p["beta"]
+
+
 def evonorm_s0(x, p, b, h, train):
     v = grouped(x, h["groups"], lambda t: var(t, 1, 3))
     return x * torch.sigmoid(p["v"] * x) / torch.sqrt(v + 1e-5) * p["gamma"] + p["beta"]
@@ -150,6 +158,15 @@ def mean_only(x, p, b, h, train):
     if train:
         track(b, "mean", m, 0.1)
     return x - m + p["beta"]
+
+
+def mean_subtraction(x, p, b, h, train):
+    rows = x.reshape(-1, x.shape[2])
+    return (rows - rows.mean(dim=0)).reshape(x.shape)
+
+
+def rezero(x, p, b, h, train):
+    return p["alpha"] * x
 
 
 def mvn(x, p, b, h, train):
@@ -232,7 +249,8 @@ NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are
     "seed": ({"alpha": C, "weight": C, "gamma": C}, {}), "simple": ({"gamma": C}, {}),
     "simple_rms": ({}, {}),
     "switchable": ({**AFFINE, **{k: 0 for k in ("m1", "m2", "m3", "v1", "v2", "v3")}}, RUNNING),
-    "unit": ({}, {}),
+    "unit": ({}, {}), "evonorm_b1": (AFFINE, {"variance": 1.0}),
+    "mean_subtraction": ({}, {}), "rezero": ({"alpha": 0}, {}),
 }
 HYPER = {name: {"groups": 3} for name in ("evonorm_s0", "evonorm_s1", "evonorm_s2")}
 HYPER["ghost_batch"] = {"size": 2}
