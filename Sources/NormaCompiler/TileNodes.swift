@@ -1,6 +1,19 @@
 import NormaCore
 import NormaGraph
 
+extension Graph {
+  /// The nodes that are variances of a value over roles, of any correction.
+  func variances(of operand: Int, over roles: RoleSet) -> [Int] {
+    nodes.indices.filter {
+      if case .reduce(.variance, roles) = nodes[$0].kind {
+        nodes[$0].operands[0] == operand
+      } else {
+        false
+      }
+    }
+  }
+}
+
 /// A lowered graph with what scheduling asks of each node.
 struct TileNodes {
   let graph: Graph

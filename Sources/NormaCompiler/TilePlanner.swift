@@ -116,6 +116,7 @@ struct TilePlanner {
     return sliced
   }
 
+  /// Whether a small node's value lives in a worker's area.
   func isSliced(_ index: Int) -> Bool { sliced[index] }
 
   mutating func addStep(_ step: ck_step, sliced: Bool, stage: Int) {
@@ -290,9 +291,7 @@ struct TilePlanner {
     func divided(_ a: SmallArray, _ by: Double) throws(NormaError) -> SmallArray {
       try map("div", domain: node.domain, sliced: sliced, stage: stage, [a, constant(by)])
     }
-    let hasVariance = nodes.graph.nodes.contains {
-      if case .reduce(.variance, roles) = $0.kind { $0.operands[0] == operand } else { false }
-    }
+    let hasVariance = !nodes.graph.variances(of: operand, over: roles).isEmpty
     // A mean is there to be subtracted: as a difference from a shift it keeps what a sum in float
     // would lose. Gradients lie around 0.
     let isGradient = nodes.graph.nodes.contains {

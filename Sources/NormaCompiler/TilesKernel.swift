@@ -87,21 +87,14 @@ public final class TilesKernel: NormKernel {
       return seen
     }
     let forward = reachable(graph.outputs.prefix(forwardCount)) { _ in false }
-    // Moments hold a mean, whether forward uses it or not.
-    func hasVariance(of operand: Int, over roles: RoleSet) -> Bool {
-      graph.nodes.indices.contains {
-        guard forward[$0], case .reduce(.variance, roles) = graph.nodes[$0].kind else {
-          return false
-        }
-        return graph.nodes[$0].operands[0] == operand
-      }
-    }
     func isSaved(_ index: Int) -> Bool {
       if case .buffer(let name) = graph.nodes[index].kind { return updated.contains(name) }
       guard case .reduce(let reduction, let roles) = graph.nodes[index].kind else { return false }
       let operand = graph.nodes[index].operands[0]
       guard graph.nodes[operand].domain == .all else { return false }
-      return forward[index] || (reduction == .mean && hasVariance(of: operand, over: roles))
+      // Moments hold a mean, whether forward uses it or not.
+      return forward[index]
+        || reduction == .mean && graph.variances(of: operand, over: roles).contains { forward[$0] }
     }
     let backward = reachable(graph.outputs.dropFirst(forwardCount), stop: isSaved)
     return graph.nodes.indices.filter { isSaved($0) && backward[$0] }

@@ -1,7 +1,7 @@
 public import NormaNorms
 
 /// One clause of a norm's contract, as it was found.
-public struct CheckResult: Sendable, CustomStringConvertible {
+public struct CheckResult: Sendable, Encodable, CustomStringConvertible {
   /// The clause, such as `gradient of 'gamma' matches the reference`.
   public let name: String
   /// Whether it held on every input tried.
@@ -16,6 +16,11 @@ public struct CheckResult: Sendable, CustomStringConvertible {
   public let message: String
   /// The input that shows the largest error: shape, axes, strides, mode and how the values are drawn.
   public let input: String
+
+  /// `3.1e-3 of 1.0e-6 allowed`; nil where the clause is yes or no.
+  public var errorText: String? {
+    if let measured, let bound { "\(measured.brief) of \(bound.brief) allowed" } else { nil }
+  }
 
   /// `FAIL name: measured 3.1e-3, allowed 1e-6; message [input]`.
   public var description: String {
@@ -56,7 +61,7 @@ public struct ConformanceOptions: Sendable {
 
 extension Double {
   /// Two significant digits.
-  public var brief: String {
+  var brief: String {
     guard isFinite, self != 0 else { return "\(self)" }
     var exponent = 0
     var mantissa = self

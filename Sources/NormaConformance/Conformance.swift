@@ -90,6 +90,14 @@ struct NormCheck {
       return nil
     }
     accepted += 1
+    if executor == nil, case .native = options.executor,
+      harness.layer.entry.provider.definition != nil,
+      example.layout.count > 0
+    {
+      ledger.expect(
+        "machine code runs it", harness.kernel.executor == options.executor.name, on: input,
+        "the tile interpreter ran instead")
+    }
     fill(harness, example)
     return harness
   }

@@ -3,8 +3,8 @@ public import NormaCore
 
 /// Norms by name. A registry is passed, never global, and may be used from several threads.
 public final class NormRegistry: Sendable {
-  /// Reads what defines a norm that was offered.
-  public typealias Loader = @Sendable (_ name: String) throws(NormaError) -> Void
+  /// Reads what defines a norm that was offered; returns what was read, for messages.
+  public typealias Loader = @Sendable (_ name: String) throws(NormaError) -> String
 
   private let entries: Mutex<[String: NormEntry]>
   /// Norms that are not read yet, each with what reads it.
@@ -54,11 +54,11 @@ public final class NormRegistry: Sendable {
   public func entry(_ name: String) throws(NormaError) -> NormEntry {
     if let entry = entries.withLock({ $0[name] }) { return entry }
     if let load = offers.withLock({ $0[name] }) {
-      try load(name)
+      let source = try load(name)
       if let entry = entries.withLock({ $0[name] }) { return entry }
       throw NormaError(
-        .script, "the file of '\(name)' defines no norm of that name",
-        help: "norm.define(\"\(name)\", { ... })")
+        .script, "the file of '\(name)' defines no norm of that name: \(source)",
+        help: "norm.define(\"\(name)\", { ... }), or rename the file")
     }
     let known = names
     throw NormaError(

@@ -44,6 +44,7 @@ struct NormFolderTests {
     let wrong = try Command(["norms", "show", "other"], environment: environment)
     #expect(wrong.status == 65)
     #expect(wrong.errors.contains("the file of 'other' defines no norm of that name"))
+    #expect(wrong.errors.contains(bench.path("other.lua")))
   }
 
   @Test("A folder that others may write to is not read")

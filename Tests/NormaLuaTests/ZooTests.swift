@@ -17,7 +17,7 @@ struct ZooTests {
 
   private func registry() throws -> NormRegistry {
     let registry = NormRegistry.builtIn()
-    try NormFolders.offer([Self.folder], to: registry)
+    try NormFolder.offer(Self.folder, to: registry)
     return registry
   }
 

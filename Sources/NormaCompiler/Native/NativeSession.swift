@@ -61,6 +61,9 @@ public final class NativeSession: Sendable {
     }
   }
 
+  /// Whether there is a compiler, without which nothing becomes machine code.
+  public var hasCompiler: Bool { toolchain != nil }
+
   /// What went wrong so far, each kind once: a message and its remedy.
   public var notes: [String] { collected.all }
 

@@ -16,8 +16,8 @@ struct NormsCheckCommand: ParsableCommand {
       central differences, in training and inference: ranks 2 to 5, odd sizes, channels last, second \
       and over several axes, strides, batches of one and of none, constants, mean 1e6, values of \
       1e18, outliers. Results must be the same bits when repeated and on any number of threads, and \
-      nothing else may be written. Without --executor that is done on the tile interpreter and in \
-      native code.
+      nothing else may be written. Without --executor that is done on the tile interpreter and, where \
+      there is a C compiler, in native code, for which dozens of shapes are compiled the first time.
 
       A line a check, with the largest error and what is allowed, relative to the scale of the \
       tensor. A check that does not hold shows the input and the command that repeats it; the exit \
@@ -101,8 +101,12 @@ struct NormsCheckCommand: ParsableCommand {
     _ specs: [NormSpec], _ registry: NormRegistry, _ chosen: Executor
   ) throws(NormaError) -> [Report] {
     // Machine code is made by the same formula: what differences say is said once.
-    let executors: [Executor] = executorOptions.executor == .auto ? [.tiles, chosen] : [chosen]
+    var executors = [chosen]
+    if executorOptions.executor == .auto, case .native(let session) = chosen {
+      executors = session.hasCompiler ? [.tiles, chosen] : [.tiles]
+    }
     var reports: [Report] = []
+    var known: Set<String> = []
     for spec in specs {
       // A mistake in a setting is told as everywhere, not as a check.
       _ = try registry.entry(spec.name).schema.resolve(spec.hyper, preset: spec.preset)
@@ -113,11 +117,18 @@ struct NormsCheckCommand: ParsableCommand {
         options.differences = number == 0
         if executor.isReference { options.threads = [1] }
         let results = checkNorm(spec, in: registry, options: options)
-          .filter { only == nil || $0.name.contains(only ?? "") }
-        let report = Report(spec, executor, results)
+        known.formUnion(results.map(\.name))
+        let report = Report(
+          norm: spec.label, name: spec.name, executor: executor.name,
+          checks: results.filter { only.map($0.name.contains) ?? true })
         if !output.json { try output.write(lines: lines(report)) }
         reports.append(report)
       }
+    }
+    if let only, !known.contains(where: { $0.contains(only) }) {
+      throw NormaError(
+        .usage, "no check's name contains '\(only)'",
+        help: "the checks: " + known.sorted().joined(separator: ", "))
     }
     return reports
   }
@@ -137,15 +148,13 @@ struct NormsCheckCommand: ParsableCommand {
         ? StyledText("FAIL", .red.union(.bold))
         : check.inputs == 0 ? StyledText("skip", .dim) : StyledText("pass", .green)
       var facts: [String] = []
-      if let measured = check.measured, let bound = check.allowed {
-        facts.append("\(measured.brief) of \(bound.brief) allowed")
-      }
+      if let text = check.errorText { facts.append(text) }
       if check.inputs > 0 { facts.append("\(check.inputs) inputs") }
       let padding = String(repeating: " ", count: width - check.name.count)
       lines.append(
         StyledText("  ") + mark + StyledText("  \(check.name)\(padding)  ")
           + StyledText(facts.joined(separator: ", "), .dim))
-      if !check.message.isEmpty { lines.append(StyledText("        \(check.message)")) }
+      lines += check.message.split(separator: "\n").map { StyledText("        \($0)") }
       if !check.passed {
         if !check.input.isEmpty { lines.append(StyledText("        on \(check.input)")) }
         lines.append(StyledText("        again: \(again(report, check))"))
@@ -155,7 +164,7 @@ struct NormsCheckCommand: ParsableCommand {
   }
 
   /// The command that repeats a check.
-  private func again(_ report: Report, _ check: Report.Check) -> String {
+  private func again(_ report: Report, _ check: CheckResult) -> String {
     func quoted(_ text: String) -> String {
       let isPlain = text.allSatisfy { $0.isLetter || $0.isNumber || "_-./=,".contains($0) }
       return isPlain ? text : "\"" + text.replacingOccurrences(of: "\"", with: "\\\"") + "\""
@@ -172,31 +181,9 @@ struct NormsCheckCommand: ParsableCommand {
 
   /// What was found out about a norm on one executor.
   private struct Report: Encodable {
-    struct Check: Encodable {
-      let name: String
-      let passed: Bool
-      let measured: Double?
-      let allowed: Double?
-      let inputs: Int
-      let message: String
-      let input: String
-    }
     let norm: String
     let name: String
     let executor: String
-    let checks: [Check]
-
-    init(_ spec: NormSpec, _ executor: Executor, _ results: [CheckResult]) {
-      norm = spec.label
-      name = spec.name
-      self.executor = executor.name
-      checks = results.map {
-        // JSON has no infinity: what is not finite did not hold, and is told as the largest number.
-        Check(
-          name: $0.name, passed: $0.passed,
-          measured: $0.measured.map { $0.isFinite ? $0 : .greatestFiniteMagnitude },
-          allowed: $0.bound, inputs: $0.inputs, message: $0.message, input: $0.input)
-      }
-    }
+    let checks: [CheckResult]
   }
 }

@@ -30,20 +30,18 @@ struct NormsNewCommand: ParsableCommand {
 
   func run() throws {
     let text = try definition()
-    let path = URL(fileURLWithPath: out).appendingPathComponent(name + ".lua").path
+    let file = URL(fileURLWithPath: out).appendingPathComponent(name + ".lua")
     let shown = out == "." ? name + ".lua" : out + "/" + name + ".lua"
-    // Made only where nothing is: two that write at once do not lose either's text.
-    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard file >= 0 else {
-      let code = errno
+    do {
+      try Data(text.utf8).write(to: file, options: .withoutOverwriting)
+    } catch CocoaError.fileWriteFileExists {
       throw NormaError(
-        .io, "cannot write '\(shown)': \(String(cString: strerror(code)))",
-        help: code == EEXIST ? "choose another name, or --out another folder" : nil)
-    }
-    defer { close(file) }
-    let data = Array(text.utf8)
-    guard write(file, data, data.count) == data.count, fsync(file) == 0 else {
-      throw NormaError(.io, "cannot write '\(shown)': \(String(cString: strerror(errno)))")
+        .io, "cannot write '\(shown)': File exists",
+        help: "choose another name, or --out another folder")
+    } catch {
+      throw NormaError(
+        .io, "cannot write '\(shown)'", help: "is '\(out)' a folder that you may write to?",
+        underlying: error)
     }
     if output.json { return try output.write(json: ["norm": name, "file": shown]) }
     try output.write(lines: [
@@ -77,7 +75,8 @@ struct NormsNewCommand: ParsableCommand {
         doc = "what it does, in a line",
         paper = "authors year, arXiv:0000.00000",
 
-        -- Settings. Also norm.int { 8, min = 1 }, norm.bool { true }, norm.choice { "a", choices = { "a", "b" } }.
+        -- Settings. Also norm.bool { true }, norm.choice { "a", choices = { "a", "b" } }, and for
+        -- x:group(s.groups): groups = norm.int { 8, min = 1, divides = "channel" }.
         hyper = { epsilon = norm.real { 1e-5, min = 0, doc = "added under the root" } },
 
         -- What is learned, and where it starts: a number, a setting's name, or function(d) of d.channel.

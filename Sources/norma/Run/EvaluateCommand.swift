@@ -59,7 +59,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private func measure(_ signals: StopSignals, _ executor: Executor) throws(NormaError) {
-    let registry = RegistryOptions.compiledNorms()
+    let registry = RegistryOptions.knownNorms()
     var options = Interpreter.Options()
     options.interrupter = signals.interrupter
     options.print = { TextStream.error.write($0 + "\n") }

@@ -118,7 +118,7 @@ struct RunCommand: ParsableCommand {
     options.instructions = instructions.map { UInt64($0) } ?? options.instructions
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
-    let laboratory = Lab(registry: RegistryOptions.compiledNorms(), options: lab)
+    let laboratory = Lab(registry: RegistryOptions.knownNorms(), options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)
     try session.registerExperiments(lab: laboratory)
     running.session = session

@@ -37,10 +37,7 @@ struct TestCommand: ParsableCommand {
     var items: [Item] = []
     for file in files {
       // Each in an interpreter of its own: what one defines, another does not see.
-      var options = Interpreter.Options()
-      options.print = { TextStream.error.write($0 + "\n") }
-      let session = try ScriptSession(
-        registry: RegistryOptions.compiledNorms(), options: options)
+      let session = try RegistryOptions.session(RegistryOptions.knownNorms())
       try session.load(scripts: registryOptions.scripts)
       let before = session.tests.count
       try session.run(file: file)

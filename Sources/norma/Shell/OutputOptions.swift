@@ -28,6 +28,9 @@ struct OutputOptions: ParsableArguments {
     _ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting
   ) throws(NormaError) {
     let encoder = JSONEncoder()
+    // JSON has no infinity and no NaN, which an error may be.
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
     do {
       let data = try encoder.encode(value)

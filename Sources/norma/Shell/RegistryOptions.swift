@@ -14,11 +14,11 @@ struct RegistryOptions: ParsableArguments {
   )
   var scripts: [String] = []
 
-  /// Hands over the built-in norms, then those of compiled plugins, then those of scripts.
+  /// Hands over the norms that are known without scripts, then those of scripts.
   ///
   /// Scripts' norms live as long as the interpreter they were written in: until `body` returns.
   func withRegistry<Result>(_ body: (NormRegistry) throws -> Result) throws -> Result {
-    let registry = Self.compiledNorms()
+    let registry = Self.knownNorms()
     return try withExtendedLifetime(Self.loadScripts(scripts, into: registry)) {
       try body(registry)
     }
@@ -26,7 +26,7 @@ struct RegistryOptions: ParsableArguments {
 
   /// The built-in norms, those of compiled plugins, and those whose files are read when asked for; a
   /// refused plugin is warned about.
-  static func compiledNorms() -> NormRegistry {
+  static func knownNorms() -> NormRegistry {
     let registry = NormRegistry.builtIn()
     let loader = PluginLoader.searching(into: registry)
     for record in loader.report.refused {
@@ -34,7 +34,7 @@ struct RegistryOptions: ParsableArguments {
     }
     for folder in NormSearch.folders(ProcessInfo.processInfo.environment) {
       do throws(NormaError) {
-        try NormFolders.offer([folder], to: registry)
+        try NormFolder.offer(folder, to: registry)
       } catch {
         Failure.warn(error)
       }
@@ -47,17 +47,22 @@ struct RegistryOptions: ParsableArguments {
     _ files: [String], into registry: NormRegistry
   ) throws(NormaError) -> ScriptSession? {
     guard !files.isEmpty else { return nil }
-    var options = Interpreter.Options()
-    options.print = { TextStream.error.write($0 + "\n") }
-    let session = try ScriptSession(registry: registry, options: options)
+    let session = try session(registry)
     try session.load(scripts: files)
     return session
+  }
+
+  /// A session whose scripts print to standard error.
+  static func session(_ registry: NormRegistry) throws(NormaError) -> ScriptSession {
+    var options = Interpreter.Options()
+    options.print = { TextStream.error.write($0 + "\n") }
+    return try ScriptSession(registry: registry, options: options)
   }
 }
 
 extension CompletionKind {
   /// The names of norms, for shells that complete arguments.
   static let norms = CompletionKind.custom { _, _, _ in
-    RegistryOptions.compiledNorms().names
+    RegistryOptions.knownNorms().names
   }
 }

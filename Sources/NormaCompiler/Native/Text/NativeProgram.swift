@@ -73,10 +73,11 @@ struct NativeProgram {
       guard family == .dot else { return (self, nil) }
       func isFactor(_ source: Source) -> Bool {
         switch source {
-        case .constant: true
+        case .constant: return true
         case .small(let small):
-          (byRow || small.address.row == 0) && (!(byRow || isTotal) || small.address.inner == 0)
-        case .value, .tensor: false
+          let (isOneARow, isOneAColumn) = (small.address.inner == 0, small.address.row == 0)
+          return byRow ? isOneARow : isTotal ? isOneARow && isOneAColumn : isOneAColumn
+        case .value, .tensor: return false
         }
       }
       guard isFactor(a) != isFactor(b) else { return (self, nil) }
@@ -91,6 +92,7 @@ struct NativeProgram {
       family != .moments && family == other.family && a == other.a && b == other.b
         && isTotal == other.isTotal
     }
+
     var planes: Int32 { family == .moments ? 4 : 1 }
     var start: String {
       switch family {
@@ -126,8 +128,8 @@ struct NativeProgram {
 
   /// The most floats that are kept: what lies in the cache beside tensors.
   private static let keptFloats = 1 << 14
-  /// The most doubles of sums beyond a slice that are copied before a pass that may be run again.
-  static let keptSums = 1 << 13
+  /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
+  static let sumsAside = 1 << 13
 
   /// Resolves the programs of a plan; nil when one needs what native text cannot say.
   init?(_ plan: TilePlan, lanes: Int) {
@@ -220,7 +222,7 @@ struct NativeProgram {
         }
         func isLate(_ sum: Accumulation) -> Bool {
           guard sum.across, !sum.isByRow else { return false }
-          guard wanted <= NativeProgram.keptSums else { return true }
+          guard wanted <= NativeProgram.sumsAside else { return true }
           let terms = sum.apart(byRow: false).sum
           return !own.contains { $0.apart(byRow: false).sum.isSame(terms) }
         }

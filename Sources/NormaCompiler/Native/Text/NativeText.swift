@@ -154,14 +154,14 @@ struct NativeText {
     for (number, pass) in program.passes.enumerated() {
       let run = "\(prefix)_pass\(number)(c, D, U, WF, kept, \(from), \(to), start, "
       let own = pass.accumulations.filter { !$0.across }
-      // Before a pass that may be run again, what it adds to besides its own is kept; where that is too
-      // much for the stack, the pass is exact from the start.
-      let kept = own.isEmpty ? [] : pass.accumulations.filter(\.across)
-      if kept.reduce(0, { $0 + $1.plane * $1.planes }) > NativeProgram.keptSums {
+      // Before a pass that may be run again, what it adds to besides its own is put aside; where that is
+      // too much for the stack, the pass is exact from the start.
+      let aside = own.isEmpty ? [] : pass.accumulations.filter(\.across)
+      if aside.reduce(0, { $0 + $1.plane * $1.planes }) > NativeProgram.sumsAside {
         lines.append(run + "1);")
       } else {
-        lines += ["{"] + copies(kept, runs, back: false) + [run + "wide);"]
-        if !own.isEmpty { lines += again(own, runs, kept: kept, run + "1);") }
+        lines += ["{"] + copies(aside, runs, back: false) + [run + "wide);"]
+        if !own.isEmpty { lines += again(own, runs, aside: aside, run + "1);") }
         lines.append("}")
       }
       lines += NativeSteps.text(plan.passes[number].sliceSteps, part: runs?.axis)
@@ -188,40 +188,39 @@ struct NativeText {
       } + ["}"]
   }
 
-  /// Copies sums of a unit to where they are kept, or back.
+  /// Puts sums of a unit aside, or back.
   private static func copies(
     _ sums: [NativeProgram.Accumulation], _ runs: NativeRuns?, back: Bool
   ) -> [String] {
     sums.enumerated().flatMap { k, sum in
-      let count = sum.plane * sum.planes
-      return (back ? [] : ["double K\(k)[\(count)];"])
-        + planes(sum, runs).map { place, part in
-          let (kept, sums) = ("K\(k) + \(place)", "U + \(sum.offset) + \(place)")
-          return "copy(\(back ? sums : kept), \(back ? kept : sums), 8 * (\(part)));"
+      (back ? [] : ["double K\(k)[\(sum.plane * sum.planes)];"])
+        + (0..<sum.planes).map { plane in
+          let (start, count) = part(sum, plane, runs)
+          let (aside, sums) = ("K\(k) + \(start)", "U + \(sum.offset) + \(start)")
+          return "copy(\(back ? sums : aside), \(back ? aside : sums), 8 * (\(count)));"
         }
     }
   }
 
-  /// A sum's arrays, or a run's parts of them: where each starts and how long it is.
-  private static func planes(
-    _ sum: NativeProgram.Accumulation, _ runs: NativeRuns?
-  ) -> [(start: String, count: String)] {
-    guard let part = runs?.part(sum) else { return [("0", "\(sum.plane * sum.planes)")] }
-    return (0..<sum.planes).map { ("\($0 * sum.plane) + \(part.start)", part.count) }
+  /// One of a sum's arrays, or what a run has of it: where it starts and how long it is.
+  private static func part(
+    _ sum: NativeProgram.Accumulation, _ plane: Int32, _ runs: NativeRuns?
+  ) -> (start: String, count: String) {
+    let (start, count) = runs?.part(sum) ?? ("0", "\(sum.plane)")
+    return ("\(plane * sum.plane) + \(start)", count)
   }
 
   /// Runs something again, in double, when a sum overflowed or a square vanished.
   private static func again(
     _ sums: [NativeProgram.Accumulation], _ runs: NativeRuns?,
-    kept: [NativeProgram.Accumulation] = [], _ run: String
+    aside: [NativeProgram.Accumulation] = [], _ run: String
   ) -> [String] {
     var checks: [String] = []
-    var fills = copies(kept, runs, back: true)
+    var fills = copies(aside, runs, back: true)
     for sum in sums {
       let array = "\(sum.across ? "U" : "D") + \(sum.offset)"
-      let part = runs?.part(sum) ?? (start: "0", count: "\(sum.plane)")
-      func start(_ k: Int32) -> String { "\(array) + \(k * sum.plane) + \(part.start)" }
-      func plane(_ k: Int32) -> String { "\(start(k)), \(part.count)" }
+      func start(_ plane: Int32) -> String { "\(array) + \(part(sum, plane, runs).start)" }
+      func plane(_ k: Int32) -> String { "\(start(k)), \(part(sum, k, runs).count)" }
       switch sum.family {
       case .max, .min: break
       case .moments:
@@ -231,7 +230,9 @@ struct NativeText {
         checks.append("infinite(\(plane(0)))")
         if sum.isSquare { checks.append("vanishing(\(plane(0)))") }
       }
-      fills += planes(sum, runs).map { "fill(\(array) + \($0), \(sum.start), \($1));" }
+      fills += (0..<sum.planes).map { k in
+        "fill(\(start(k)), \(sum.start), \(part(sum, k, runs).count));"
+      }
     }
     guard !checks.isEmpty else { return [] }
     return ["if (\(checks.joined(separator: " | "))) {"] + fills + [run, "}"]

@@ -5,30 +5,25 @@ public import NormaNorms
 /// Norms in files of their own, `NAME.lua` each, that are read when first asked for.
 ///
 /// Their scripts run in one interpreter, apart from the user's, on the thread that asks first.
-public final class NormFolders {
+public final class NormFolder {
   private let registry: NormRegistry
   private let options: Interpreter.Options
   /// The file of each name.
   private let files: [String: String]
   private var session: ScriptSession?
 
-  /// Offers the norms of some folders to a registry; where two have a name, the first folder's counts.
+  /// Offers the norms of a folder to a registry; names that it has or was offered stay as they are.
   ///
-  /// A norm that the registry has already is left alone. Nothing is read yet.
+  /// Nothing is read yet.
   /// - Throws: `unavailable` for a folder that cannot be read, or that others may write to.
   public static func offer(
-    _ folders: [String], to registry: NormRegistry,
+    _ folder: String, to registry: NormRegistry,
     options: Interpreter.Options = Interpreter.Options()
   ) throws(NormaError) {
-    var files: [String: String] = [:]
-    for folder in folders {
-      for (name, path) in try scripts(in: folder) where files[name] == nil { files[name] = path }
-    }
-    guard !files.isEmpty else { return }
-    let all = NormFolders(registry, options, files)
+    let files = try scripts(in: folder)
     // SAFETY: used by whoever asks the registry, one thread at a time; a formula's script refuses any
     // other thread than its own.
-    nonisolated(unsafe) let shared = all
+    nonisolated(unsafe) let shared = NormFolder(registry, options, files)
     registry.offer(Set(files.keys)) { name throws(NormaError) in try shared.load(name) }
   }
 
@@ -64,9 +59,11 @@ public final class NormFolders {
     return files
   }
 
-  /// Reads a norm's file, which defines it.
-  private func load(_ name: String) throws(NormaError) {
-    guard let path = files[name] else { return }
+  /// Reads a norm's file, which defines it; returns the file's path.
+  private func load(_ name: String) throws(NormaError) -> String {
+    guard let path = files[name] else {
+      throw NormaError(.internal, "norm '\(name)' was offered by no file")
+    }
     let running: ScriptSession
     if let session {
       running = session
@@ -76,5 +73,6 @@ public final class NormFolders {
     }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().lastPathComponent
     try running.run(file: path, as: "\(folder)/\(name).lua")
+    return path
   }
 }
