@@ -6,7 +6,8 @@ public struct NormProgram: Sendable {
   /// A named leaf and the roles along which it varies.
   public typealias Leaf = (name: String, roles: RoleSet)
 
-  /// The inputs, `x` first.
+  /// The inputs, `x` first. Those along some roles only are dense arrays in the order batch, space,
+  /// channel.
   public let inputs: [Leaf]
   /// The parameters that are present.
   public let parameters: [Leaf]
@@ -37,6 +38,15 @@ public struct NormProgram: Sendable {
     self.output = output
     self.updates = updates
     self.fusion = fusion
+    for input in inputs where input.roles != .all {
+      let parts = [RoleSet.batch, .space, .channel].filter(input.roles.contains)
+      guard RoleSet(parts) == input.roles, !input.roles.isSuperset(of: [.space, .channel]) else {
+        throw NormaError(
+          .usage, "the input '\(input.name)' varies along (\(input.roles))",
+          help: "a second input varies along batch, space, channel, batch and space, or batch and"
+            + " channel, or has the shape of x")
+      }
+    }
     guard gradient else {
       inputGradients = []
       parameterGradients = []
@@ -55,11 +65,15 @@ public struct NormProgram: Sendable {
     [("y", output)] + updates.map { ("buffer:" + $0.name, $0.value) }
   }
 
-  /// What backward computes of the norm: `input:NAME` and `parameter:NAME`.
+  /// What backward computes of the norm: `input:NAME`, or `second:NAME` of an input that varies along
+  /// some roles only, and `parameter:NAME`.
   public var backwardResults: [(name: String, value: Expr)] {
-    zip(inputs, inputGradients).map { ("input:" + $0.name, $1) }
+    zip(inputs, inputGradients).map { (($0.roles == .all ? "input:" : "second:") + $0.name, $1) }
       + zip(parameters, parameterGradients).map { ("parameter:" + $0.name, $1) }
   }
+
+  /// Which inputs vary along some roles only.
+  var secondInputs: [Int] { inputs.indices.filter { inputs[$0].roles != .all } }
 
   /// How roles are split.
   public var splits: Splits {

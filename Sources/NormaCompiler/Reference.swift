@@ -27,7 +27,7 @@ public struct Reference: Sendable {
 
   /// The numbers a program reads. Tensors are in the layout's shape, C order.
   public struct Values: Sendable {
-    /// The input tensors.
+    /// The input tensors; those along some roles only in the order batch, space, channel.
     public var inputs: [[Double]]
     /// The parameters, flattened.
     public var parameters: [[Double]]
@@ -63,7 +63,7 @@ public struct Reference: Sendable {
     run(forwardGraph, values)
   }
 
-  /// `input:NAME` in the tensor's shape and `parameter:NAME`, flattened.
+  /// `input:NAME` in the tensor's shape, `second:NAME` and `parameter:NAME`, flattened.
   public func backward(_ values: Values) -> [String: [Double]] {
     run(backwardGraph, values)
   }
@@ -82,8 +82,9 @@ public struct Reference: Sendable {
         guard layout.count > 0, let leaf else { continue }
         named[output.name] = broadcast(value, from: domain, to: leaf.roles)
       } else {
-        let name = output.name.dropFirst("parameter:".count)
-        let leaf = program.parameters.first { $0.name == name }
+        let isInput = output.name.hasPrefix("second:")
+        let name = output.name.drop { $0 != ":" }.dropFirst()
+        let leaf = (isInput ? program.inputs : program.parameters).first { $0.name == name }
         named[output.name] = broadcast(value, from: domain, to: leaf?.roles ?? .none)
       }
     }
@@ -99,7 +100,8 @@ public struct Reference: Sendable {
       case Fusion.sumGradient.kind: results.append(toCanonical(values.sumGradient))
       case .input(let name):
         let index = program.inputs.firstIndex { $0.name == name } ?? 0
-        results.append(toCanonical(values.inputs[index]))
+        let isWhole = program.inputs[index].roles == .all
+        results.append(isWhole ? toCanonical(values.inputs[index]) : values.inputs[index])
       case .outputGradient: results.append(toCanonical(values.outputGradient))
       case .hyper(let name):
         results.append([values.hyper[program.hyper.firstIndex(of: name) ?? 0]])

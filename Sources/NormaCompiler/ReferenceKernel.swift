@@ -39,7 +39,9 @@ public struct ReferenceKernel: NormKernel {
       (0..<count(roles)).map { Double(p[$0]) }
     }
     return Reference.Values(
-      inputs: call.inputs.map(tensor),
+      inputs: zip(call.inputs, program.inputs).map {
+        $1.roles == .all ? tensor($0) : small($0, $1.roles)
+      },
       parameters: zip(call.parameters, program.parameters).map { small($0, $1.roles) },
       buffers: zip(call.buffers, program.buffers).map { small(UnsafePointer($0), $1.roles) },
       hyper: call.hyper, outputGradient: call.outputGradient.map(tensor) ?? [],
@@ -95,8 +97,13 @@ public struct ReferenceKernel: NormKernel {
     let offsets = offsets()
     let results = reference.backward(values(beforeStep(call), offsets))
     for (leaf, pointer) in zip(program.inputs, call.inputGradients) {
-      guard let pointer, let values = results["input:" + leaf.name] else { continue }
-      for (offset, value) in zip(offsets, values) { pointer[offset] = Float(value) }
+      guard let pointer else { continue }
+      for (offset, value) in zip(offsets, results["input:" + leaf.name] ?? []) {
+        pointer[offset] = Float(value)
+      }
+      for (i, value) in (results["second:" + leaf.name] ?? []).enumerated() {
+        pointer[i] = Float(value)
+      }
     }
     for (leaf, pointer) in zip(program.parameters, call.parameterGradients) {
       guard let pointer, let values = results["parameter:" + leaf.name] else { continue }

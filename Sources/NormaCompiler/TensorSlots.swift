@@ -4,10 +4,13 @@ import NormaGraph
 /// The tensors of a call by number: those that are read, then those that are written.
 struct TensorSlots {
   private let inputs: [String]
+  /// Whether each input is a tensor as large as `x`.
+  private let isWhole: [Bool]
   private let fusion: Fusion
 
   init(_ program: NormProgram) {
     inputs = program.inputs.map(\.name)
+    isWhole = program.inputs.map { $0.roles == .all }
     fusion = program.fusion
   }
 
@@ -50,7 +53,7 @@ struct TensorSlots {
     backward: Bool
   ) {
     slots.initialize(repeating: nil)
-    for i in inputs.indices { slots[i] = UnsafeMutablePointer(mutating: call.inputs[i]) }
+    for i in inputs.indices where isWhole[i] { slots[i] = UnsafeMutablePointer(mutating: call.inputs[i]) }
     if backward {
       slots[outputGradient] = call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
       if fusion.addsSkipGradient {
@@ -65,7 +68,8 @@ struct TensorSlots {
   /// Where a call wants the result of that number.
   func written(_ number: Int, by call: KernelCall, backward: Bool) -> UnsafeMutablePointer<Float>? {
     if number >= firstGradient {
-      return backward ? call.inputGradients[number - firstGradient] : nil
+      let input = number - firstGradient
+      return backward && isWhole[input] ? call.inputGradients[input] : nil
     }
     if backward { return nil }
     return number == output ? call.output : fusion.keepsSum ? call.sum : nil

@@ -223,11 +223,7 @@ struct TilePlanner {
         } else {
           values[index] = try smallReduction(index, reduction, roles)
         }
-      case .input(let name):
-        throw NormaError(
-          .unavailable, "input '\(name)' varies along (\(node.domain)) only",
-          help: "give a second input the shape of the first")
-      case .outputGradient: break
+      case .input, .outputGradient: break
       }
     }
   }

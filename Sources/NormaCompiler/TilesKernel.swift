@@ -12,6 +12,7 @@ public final class TilesKernel: NormKernel {
   private let forwardPlan: FrozenPlan
   private let backwardPlan: FrozenPlan?
   private let savedDoubles: Int
+  private let second: SecondInputs
   private let native: NativePlans?
 
   /// Plans a program for a tensor; with a session, asks for its machine code too.
@@ -40,21 +41,37 @@ public final class TilesKernel: NormKernel {
       offsets.append(total)
       total += extents.count(joint.nodes[node].domain)
     }
-    savedDoubles = total
+    var second = SecondInputs(program, extents, offsets: &offsets, total: &total)
     let expressions = joint.expressions
-    let forwardGraph = try Graph(
+    var forwardGraph = try Graph(
       program.fusion.adding(
         to: joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
           + saved.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) }))
+    if !second.isEmpty {
+      forwardGraph = try Graph(
+        zip(forwardGraph.outputs, forwardGraph.substituting(second.leaves)).map { ($0.name, $1) })
+    }
     var backwardGraph: Graph?
     if !backward.isEmpty {
       let numbers = Dictionary(uniqueKeysWithValues: saved.enumerated().map { ($1, $0) })
       let rewritten = joint.rewriting { index, node, _ in
-        numbers[index].map { Expr.saved($0, domain: node.domain) }
+        numbers[index].map { Expr.saved($0, domain: node.domain) } ?? second.leaves[node.kind]
       }
-      backwardGraph = try Graph(
-        zip(joint.outputs, rewritten).dropFirst(forward.count).map { ($0.name, $1) })
+      var results: [(name: String, value: Expr)] = []
+      for (output, value) in zip(joint.outputs, rewritten).dropFirst(forward.count) {
+        guard output.name.hasPrefix("second:") else {
+          results.append((output.name, value))
+          continue
+        }
+        let number = second.addGradient(
+          ofInput: String(output.name.dropFirst("second:".count)), along: value.domain, program,
+          extents, offsets: &offsets, total: &total)
+        results.append(("saved:\(number)", value))
+      }
+      backwardGraph = try Graph(results)
     }
+    self.second = second
+    savedDoubles = total
     let form = MatrixForm(layout).suited(to: forwardGraph, backwardGraph, extents)
     forwardPlan = try TilesKernel.plan(forwardGraph, program, extents, form, offsets)
     backwardPlan =
@@ -124,7 +141,7 @@ public final class TilesKernel: NormKernel {
 
   /// The tensors of the direction that has more of them.
   private var packedTensorCount: Int {
-    let inputs = program.inputs.count
+    let inputs = program.inputs.count - program.secondInputs.count
     let fusion = program.fusion
     let forward = inputs + 1 + (fusion.addsResidual ? 1 : 0) + (fusion.keepsSum ? 1 : 0)
     return max(forward, 2 * inputs + 1 + (fusion.addsSkipGradient ? 1 : 0))
@@ -164,6 +181,7 @@ public final class TilesKernel: NormKernel {
       throw NormaError(.internal, "backward was called on a kernel built without gradient")
     }
     if layout.count == 0 {
+      second.clearGradients(call)
       if !call.accumulate {
         for store in backwardPlan.plan.stores {
           if case .parameterGradient(let index) = store.target,
@@ -183,6 +201,7 @@ public final class TilesKernel: NormKernel {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
     try requireNeighbours(call, backward: backward)
+    second.load(call)
     let slots = TensorSlots(program)
     withUnsafeTemporaryAllocation(
       of: UnsafeMutablePointer<Float>?.self, capacity: slots.count
@@ -208,6 +227,7 @@ public final class TilesKernel: NormKernel {
         }
       }
     }
+    if backward { second.storeGradients(call) }
   }
 
   /// A kernel that was asked to fuse reads and writes its neighbours' tensors in every call.

@@ -74,6 +74,16 @@ public struct TensorLayout: Hashable, Sendable {
   }
   /// The number of positions in space.
   public var spaceCount: Int { spaceAxes.map { shape[$0] }.reduce(1, *) }
+  /// The shape of an input that varies along some roles: the axes of the batch, of space and of the
+  /// channels, in this order; along all of them the tensor's own.
+  public func shape(along roles: RoleSet) -> [Int] {
+    if roles == .all { return shape }
+    var sizes: [Int] = []
+    if roles.contains(.batch), hasBatch { sizes.append(shape[0]) }
+    if roles.contains(.space) { sizes += spaceAxes.map { shape[$0] } }
+    if roles.contains(.channel) { sizes += channelShape }
+    return sizes
+  }
   /// Whether the strides are those of C order.
   public var isContiguous: Bool {
     count == 0

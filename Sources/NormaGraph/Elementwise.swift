@@ -47,6 +47,17 @@ public struct Elementwise: Sendable {
   }
 }
 
+extension Elementwise {
+  /// What formulas write: `*`, or the name.
+  var symbol: String {
+    switch notation {
+    case .infix(let sign, _), .prefix(let sign): sign.trimmingCharacters(in: .whitespaces)
+    case .function(let name): name
+    case .power: name
+    }
+  }
+}
+
 extension Elementwise: Hashable {
   /// Operations are the same when their names are.
   public static func == (a: Elementwise, b: Elementwise) -> Bool { a.name == b.name }

@@ -113,6 +113,9 @@ extension Expr {
         "\(reduction.name) over '\(roles.intersection(.channel))' of a tensor without groups",
         help: "split the channels first: x:group(n)")
     }
+    if let slice, !roles.isDisjoint(with: .channel) {
+      return reduced(reduction, over: roles, in: slice)
+    }
     return Simplification.reduce(reduction, self, roles)
   }
   /// Σ over `roles`.
@@ -146,6 +149,9 @@ extension Expr {
   private func split(_ new: Splits) -> Expr {
     if let n = new.groups ?? new.chunkSize, n < 1 {
       return failing("a split into \(n) is impossible", help: "give at least 1")
+    }
+    if new.groups != nil, slice != nil {
+      return failing("a slice of channels cannot be grouped", help: "group the whole tensor")
     }
     do throws(NormaError) {
       let merged = try splits.merged(with: new)

@@ -16,6 +16,8 @@ public final class Expr: Sendable {
   public let domain: RoleSet
   /// How roles were split on the way here.
   public let splits: Splits
+  /// The channels that are meant, where these are not all; nil for a value without channels.
+  public let slice: ChannelSlice?
   /// The script line that wrote it, when known.
   public let place: SourcePlace?
   /// The first mistake on the way here.
@@ -51,7 +53,7 @@ public final class Expr: Sendable {
 
   init(
     _ kind: Kind, _ operands: [Expr] = [], domain: RoleSet, splits: Splits? = nil,
-    place: SourcePlace? = nil, failure: NormaError? = nil
+    slice: ChannelSlice? = nil, place: SourcePlace? = nil, failure: NormaError? = nil
   ) {
     self.kind = kind
     parts = operands
@@ -67,8 +69,21 @@ public final class Expr: Sendable {
         problem = problem ?? error.at(place)
       }
     }
+    let (shared, clash) = ChannelSlice.shared(by: operands, of: kind)
+    self.slice = domain.isDisjoint(with: .channel) ? nil : slice ?? shared
     self.splits = merged
-    self.failure = problem
+    self.failure = problem ?? clash?.at(place)
+  }
+
+  /// The same node, with other channels meant.
+  init(copying other: Expr, slice: ChannelSlice?) {
+    kind = other.kind
+    parts = other.operands
+    domain = other.domain
+    splits = other.splits
+    self.slice = slice
+    place = other.place
+    failure = other.failure
   }
 
   /// Frees a long chain of nodes one by one: freeing it by recursion could overflow the stack.
@@ -90,7 +105,7 @@ public final class Expr: Sendable {
   /// The same node carrying a mistake.
   func failing(_ message: String, help: String? = nil) -> Expr {
     Expr(
-      kind, operands, domain: domain, splits: splits, place: place,
+      kind, operands, domain: domain, splits: splits, slice: slice, place: place,
       failure: failure ?? NormaError(.script, message, place: ExprPlace.current, help: help))
   }
 }

@@ -113,7 +113,9 @@ enum Simplification {
     while let (a, b) = pending.popLast() {
       if a === b { continue }
       budget -= 1
-      guard budget > 0, a.kind == b.kind, a.operands.count == b.operands.count else {
+      guard budget > 0, a.kind == b.kind, a.slice == b.slice,
+        a.operands.count == b.operands.count
+      else {
         return false
       }
       pending += zip(a.operands, b.operands)

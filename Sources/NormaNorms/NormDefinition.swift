@@ -51,6 +51,11 @@ public struct NormDefinition: Sendable {
     let results = [("y", y)] + context.updates.map { ("buffer:" + $0.name, $0.value) }
     let graph = try Graph(results)
     let rewritten = graph.substituting(replacements)
+    if let slice = y.slice {
+      throw NormaError(
+        .script, "\(schema.name): the output is channels \(slice.text) of \(slice.total)",
+        place: y.place, help: "put slices side by side: concat(a, b)")
+    }
     guard rewritten[0].domain == .all else {
       throw NormaError(
         .script, "\(schema.name): the output varies along (\(rewritten[0].domain)) only",
@@ -116,6 +121,12 @@ public final class TraceContext {
     guard !updates.contains(where: { $0.name == buffer }) else {
       throw NormaError(.script, "\(schema.name): buffer '\(buffer)' is tracked twice")
     }
+    if let slice = value.slice {
+      throw NormaError(
+        .script,
+        "\(schema.name): buffer '\(buffer)' is given channels \(slice.text) of \(slice.total)",
+        help: "track what is known of all channels, or put slices side by side with concat")
+    }
     let old = Expr.buffer(buffer, per: spec.roles)
     let new = (1 - momentum) * old + momentum * value.stopGradient()
     guard spec.roles.isSuperset(of: new.domain) else {
@@ -166,6 +177,11 @@ public final class DefinitionBuilder {
     schema.parameters.append(
       StateSpec(name, per: roles, initial: .number(initial), role: role, when: when, doc: doc))
     return .parameter(name, per: roles)
+  }
+  /// Declares a second input: as large as `x`, or varying along some roles only.
+  public func input(_ name: String, per roles: RoleSet = .all) -> Expr {
+    schema.inputs.append((name, roles))
+    return .input(name, domain: roles)
   }
   /// Declares a running buffer.
   public func buffer(

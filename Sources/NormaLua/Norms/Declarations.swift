@@ -28,9 +28,17 @@ struct StateDeclaration: HostNamed {
   let place: SourcePlace?
 }
 
+/// What `norm.input { ... }` gives: a second input that has no name yet.
+struct InputDeclaration: HostNamed {
+  static let luaName = "input"
+  let roles: RoleSet
+  let serial: Int
+  let place: SourcePlace?
+}
+
 /// The constructors from which a schema is declared.
 final class Declarations {
-  static let names = ["real", "int", "bool", "choice", "per_channel", "scalar", "per"]
+  static let names = ["real", "int", "bool", "choice", "per_channel", "scalar", "per", "input"]
   /// Scripts' tables have no order: the calls in them have, and give a schema its own.
   private var serial = 0
 
@@ -42,6 +50,7 @@ final class Declarations {
   func register(in interpreter: Interpreter) throws(NormaError) {
     try interpreter.register(HostType<Boxed<HyperDeclaration>>())
     try interpreter.register(HostType<Boxed<StateDeclaration>>())
+    try interpreter.register(HostType<Boxed<InputDeclaration>>())
     try hyper("real", ["min", "above", "max", "below"], in: interpreter) {
       options throws(NormaError) in
       (.real(try options.bounds()), .real(try options.item(0, "default value")))
@@ -59,31 +68,42 @@ final class Declarations {
     }
     try state("per_channel", .channel, in: interpreter)
     try state("scalar", .none, in: interpreter)
-    try interpreter.define("norm.per") { call throws(NormaError) in
+    try interpreter.define("norm.input") { call throws(NormaError) in
       let options = try call.options()
-      try options.rejectUnknown(known: [])
-      var roles = RoleSet.none
-      for index in options.items.indices {
-        let name: String = try options.item(index, "role")
-        do throws(NormaError) {
-          roles.formUnion(try RoleNames.role(name))
-        } catch {
-          throw error.prefixed(call.function)
-        }
-      }
+      let roles = options.items.isEmpty ? .all : try self.roles(options, call)
+      return [
+        .object(Boxed(InputDeclaration(roles: roles, serial: self.next(), place: call.place)))
+      ]
+    }
+    try interpreter.define("norm.per") { call throws(NormaError) in
+      let roles = try self.roles(try call.options(), call)
       let allowed: [RoleSet] = [.none, .channel, .group, .member]
       guard allowed.contains(roles) else {
         throw call.error(
           "a parameter cannot vary along (\(roles))",
           help: "parameters vary along channel, group or member, or along nothing")
       }
-      let chosen = roles
       return [
         call.interpreter.closure("norm.per") { call throws(NormaError) in
-          [try self.state(chosen, call)]
+          [try self.state(roles, call)]
         }
       ]
     }
+  }
+
+  /// The roles that a list of names means.
+  private func roles(_ options: TableReader, _ call: CallContext) throws(NormaError) -> RoleSet {
+    try options.rejectUnknown(known: [])
+    var roles = RoleSet.none
+    for index in options.items.indices {
+      let name: String = try options.item(index, "role")
+      do throws(NormaError) {
+        roles.formUnion(try RoleNames.role(name))
+      } catch {
+        throw error.prefixed(call.function)
+      }
+    }
+    return roles
   }
 
   private func hyper(

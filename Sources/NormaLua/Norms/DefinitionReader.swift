@@ -5,7 +5,7 @@ import NormaNorms
 struct DefinitionReader {
   private static let fields = [
     "doc", "paper", "hyper", "param", "buffer", "forward", "alias", "presets", "replace",
-    "gradient",
+    "gradient", "input",
   ]
 
   let options: TableReader
@@ -42,6 +42,7 @@ struct DefinitionReader {
     schema.hyper = try readHyper()
     schema.parameters = try readState("param")
     schema.buffers = try readState("buffer")
+    schema.inputs = try readInputs()
     schema.aliases = try readAliases()
     schema.presets = try readPresets()
     if let gradient: String = try options.optional("gradient") {
@@ -95,6 +96,21 @@ struct DefinitionReader {
     }
     return found.sorted { ($0.serial, $0.parameter.name) < ($1.serial, $1.parameter.name) }
       .map(\.parameter)
+  }
+
+  private func readInputs() throws(NormaError) -> [(name: String, roles: RoleSet)] {
+    let table = try options.nested("input")
+    try table.rejectItems(beyond: 0)
+    var found: [(serial: Int, name: String, roles: RoleSet)] = []
+    for name in table.names {
+      guard let boxed = Boxed<InputDeclaration>.from(lua: table[name]) else {
+        throw options.error(
+          "'\(name)' in input must be a declaration, got \(table[name].quoted)",
+          help: "\(name) = norm.input { \"batch\", \"channel\" }, or norm.input() for x's shape")
+      }
+      found.append((boxed.value.serial, name, boxed.value.roles))
+    }
+    return found.sorted { $0.serial < $1.serial }.map { ($0.name, $0.roles) }
   }
 
   private func readState(_ field: String) throws(NormaError) -> [StateSpec] {
@@ -217,7 +233,8 @@ struct DefinitionReader {
     let all =
       schema.hyper.map { ($0.name, "a hyper-parameter") }
       + schema.parameters.map { ($0.name, "a parameter") }
-      + schema.buffers.map { ($0.name, "a buffer") } + schema.aliases.map { ($0.name, "an alias") }
+      + schema.buffers.map { ($0.name, "a buffer") } + schema.inputs.map { ($0.name, "an input") }
+      + schema.aliases.map { ($0.name, "an alias") }
     for (name, kind) in all {
       guard Self.isWord(name) else {
         throw options.error(
@@ -227,6 +244,11 @@ struct DefinitionReader {
         throw options.error(
           "'preset' is a reserved name", help: "norm.\(schema.name) { preset = ... } names a preset"
         )
+      }
+      if ["x", "y", "dy"].contains(name) {
+        throw options.error(
+          "'\(name)' cannot be the name of \(kind): formulas call their tensors so",
+          help: "choose another name")
       }
       if let other = kinds[name] {
         throw options.error(

@@ -31,6 +31,9 @@ struct DefinitionTrial {
     for parameter in schema.parameters where !used.contains(.parameter(parameter.name)) {
       throw unused("parameter", parameter.name, "use s.\(parameter.name) in forward, or remove it")
     }
+    for input in schema.inputs where !used.contains(.input(input.name)) {
+      throw unused("input", input.name, "use s.\(input.name) in forward, or remove it")
+    }
     for buffer in schema.buffers where !used.contains(.buffer(buffer.name)) {
       throw unused(
         "buffer", buffer.name, "read s.\(buffer.name) or s.\(buffer.name):track(...), or remove it")

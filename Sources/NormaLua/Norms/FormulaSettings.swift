@@ -28,6 +28,7 @@ final class FormulaSettings: HostObject {
   private var names: [String] {
     let schema = trace.schema
     return schema.hyper.map(\.name) + schema.parameters.map(\.name) + schema.buffers.map(\.name)
+      + schema.inputs.map(\.name)
   }
 
   private func value(_ name: String, _ call: CallContext) throws(NormaError) -> LuaValue {
@@ -48,10 +49,13 @@ final class FormulaSettings: HostObject {
       }
       return try trace.node(call) { .buffer(name, per: buffer.roles) }
     }
+    if let input = schema.inputs.first(where: { $0.name == name }) {
+      return try trace.node(call) { .input(name, domain: input.roles) }
+    }
     throw trace.error(
       "s has no '\(name)'\(Suggestion.phrase(for: name, among: names))",
       help: names.isEmpty
-        ? "declare it in hyper, param or buffer" : "it has: \(names.joined(separator: ", "))")
+        ? "declare it in hyper, param, buffer or input" : "it has: \(names.joined(separator: ", "))")
   }
 }
 

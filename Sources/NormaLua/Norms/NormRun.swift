@@ -25,23 +25,24 @@ struct NormRun {
   struct Result {
     var output: [Float]
     var buffers: [[Float]]
-    var inputGradient: [Float] = []
+    /// Gradients of `x` and of the norm's other inputs, in the order of the schema.
+    var inputGradients: [[Float]] = []
     var parameterGradients: [[Float]] = []
   }
 
   /// Runs forward and, when a gradient arrives, backward.
   func run(
-    x: [Float], parameters: [[Float]], buffers: [[Float]], outputGradient: [Float]? = nil
+    inputs: [[Float]], parameters: [[Float]], buffers: [[Float]], outputGradient: [Float]? = nil
   ) throws(NormaError) -> Result {
     let need = kernel.memory(threads: 1)
     let saved = AlignedFloats(bytes: need.savedBytes)
     let workspace = AlignedFloats(bytes: need.workspaceBytes)
-    let input = AlignedFloats(x)
-    let output = AlignedFloats(bytes: 4 * x.count)
+    let inputs = inputs.map { AlignedFloats($0) }
+    let output = AlignedFloats(bytes: 4 * layout.count)
     let parameters = parameters.map { AlignedFloats($0) }
     let buffers = buffers.map { AlignedFloats($0) }
     var call = KernelCall()
-    call.inputs = [UnsafePointer(input.pointer)]
+    call.inputs = inputs.map { UnsafePointer($0.pointer) }
     call.parameters = parameters.map { UnsafePointer($0.pointer) }
     call.buffers = buffers.map(\.pointer)
     call.hyper = layer.realHyper
@@ -49,20 +50,20 @@ struct NormRun {
     call.saved = UnsafeMutableRawPointer(saved.pointer)
     call.workspace = UnsafeMutableRawPointer(workspace.pointer)
     // The arrays own the memory that the call points to.
-    defer { withExtendedLifetime((saved, workspace, input, output, parameters, buffers)) {} }
+    defer { withExtendedLifetime((saved, workspace, inputs, output, parameters, buffers)) {} }
     try kernel.forward(call)
-    var result = Result(output: output.values(x.count), buffers: [])
+    var result = Result(output: output.values(layout.count), buffers: [])
     result.buffers = zip(buffers, layer.buffers).map { $0.values($1.count) }
     guard let outputGradient else { return result }
     let arriving = AlignedFloats(outputGradient)
-    let leaving = AlignedFloats(bytes: 4 * x.count)
+    let leaving = inputs.map { AlignedFloats(bytes: 4 * $0.count) }
     let gradients = layer.parameters.map { AlignedFloats(bytes: 4 * $0.count) }
     call.outputGradient = UnsafePointer(arriving.pointer)
-    call.inputGradients = [leaving.pointer]
+    call.inputGradients = leaving.map(\.pointer)
     call.parameterGradients = gradients.map(\.pointer)
     defer { withExtendedLifetime((arriving, leaving, gradients)) {} }
     try kernel.backward(call)
-    result.inputGradient = leaving.values(x.count)
+    result.inputGradients = leaving.map { $0.values($0.count) }
     result.parameterGradients = zip(gradients, layer.parameters).map { $0.values($1.count) }
     return result
   }
@@ -71,8 +72,10 @@ struct NormRun {
 /// Memory for a kernel, aligned to 64 bytes and zeroed.
 private final class AlignedFloats {
   let pointer: UnsafeMutablePointer<Float>
+  let count: Int
 
   init(bytes: Int) {
+    count = bytes / 4
     let size = max(64, bytes)
     let raw = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
     raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)

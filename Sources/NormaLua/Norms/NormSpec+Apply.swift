@@ -25,7 +25,10 @@ extension NormSpec {
         throw call.error("dy has shape \(dy.shape), x \(trial.x.shape)")
       }
       let result = try trial.run(outputGradient: dy.values)
-      var gradients = ["x": LuaValue.object(try ScriptTensor(dy.shape, result.inputGradient))]
+      var gradients: [String: LuaValue] = [:]
+      for ((name, shape), values) in zip(trial.inputs, result.inputGradients) {
+        gradients[name] = .object(try ScriptTensor(shape, values))
+      }
       for (parameter, values) in zip(trial.norm.layer.parameters, result.parameterGradients) {
         gradients[parameter.spec.name] = .object(try ScriptTensor(parameter.shape, values))
       }
@@ -40,6 +43,9 @@ private struct ScriptTrial {
   let x: ScriptTensor
   let mode: Mode
   let norm: NormRun
+  /// Names and shapes of `x` and of the norm's other inputs.
+  let inputs: [(name: String, shape: [Int])]
+  private let second: [[Float]]
   private let parameters: [[Float]]
   private let buffers: [[Float]]
 
@@ -52,7 +58,7 @@ private struct ScriptTrial {
     let options = try TableReader(
       try call.optional(index, "options", as: TableRef.self),
       owner: "norm.\(spec.name)")
-    try options.rejectUnknown(known: ["axis", "mode", "executor", "param", "buffer"])
+    try options.rejectUnknown(known: ["axis", "mode", "executor", "param", "buffer", "input"])
     try options.rejectItems(beyond: 0)
     var axes = [-1]
     if options.has("axis") {
@@ -73,13 +79,17 @@ private struct ScriptTrial {
       spec, in: registry, layout: layout, mode: mode,
       executor: try options.choice("executor", default: ScriptExecutor.tiles).executor,
       gradient: gradient)
+    let schema = norm.layer.entry.schema
+    let others = schema.inputs.map { ($0.name, layout.shape(along: $0.roles)) }
+    inputs = [("x", x.shape)] + others
+    second = try options.inputs(others)
     parameters = try options.state("param", norm.layer.parameters)
     buffers = try options.state("buffer", norm.layer.buffers)
   }
 
   func run(outputGradient: [Float]? = nil) throws(NormaError) -> NormRun.Result {
     try norm.run(
-      x: x.values, parameters: parameters, buffers: buffers, outputGradient: outputGradient)
+      inputs: [x.values] + second, parameters: parameters, buffers: buffers, outputGradient: outputGradient)
   }
 }
 
@@ -93,6 +103,26 @@ extension TableReader {
     throw error(
       "no \(name) '\(word)'\(Suggestion.phrase(for: word, among: words))",
       help: "\(name) is one of: \(words.joined(separator: ", "))")
+  }
+
+  /// The values of a norm's inputs beside x.
+  fileprivate func inputs(_ inputs: [(name: String, shape: [Int])]) throws(NormaError) -> [[Float]]
+  {
+    let given = try nested("input")
+    try given.rejectUnknown(known: inputs.map(\.name), noun: "input")
+    var values: [[Float]] = []
+    for (name, shape) in inputs {
+      guard given.has(name) else {
+        throw error(
+          "the input '\(name)' is missing", help: "input = { \(name) = tensor of shape \(shape) }")
+      }
+      let array = try ScriptTensor.read(given[name], owner: "\(owner): '\(name)'")
+      guard array.shape == shape else {
+        throw error("the input '\(name)' has shape \(array.shape), needed is \(shape)")
+      }
+      values.append(array.values)
+    }
+    return values
   }
 
   /// The values of parameters or buffers: given ones, or those they start with.

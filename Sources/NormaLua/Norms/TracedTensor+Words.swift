@@ -15,6 +15,9 @@ extension TracedTensor {
       "traced tensor along (\(tensor.expression.domain))"
     }
     try interpreter.register(type)
+    try interpreter.define("concat") { call throws(NormaError) in
+      try concat(call)
+    }
     try interpreter.define("where") { call throws(NormaError) in
       try choose(call)
     }
@@ -106,6 +109,37 @@ extension TracedTensor {
       let count = try tensor.size(call, "group")
       return [try tensor.trace.node(call) { tensor.expression.group(count) }]
     }
+    type.method("slice") { tensor, call throws(NormaError) in
+      let usage = "write x:slice(\"channel\", 1, n): the channels from the first to the nth"
+      guard call.count == 3, let first = Int.from(lua: call[1]), let last = Int.from(lua: call[2])
+      else {
+        throw tensor.trace.error("slice takes a role and two whole numbers", help: usage)
+      }
+      guard case .string("channel") = call[0] else {
+        throw tensor.trace.error("slice goes along \"channel\", got \(call[0].quoted)", help: usage)
+      }
+      return [
+        try tensor.trace.node(call) {
+          tensor.expression.slice(
+            channels: first - 1, last, of: tensor.trace.context.channels)
+        }
+      ]
+    }
+    type.method("size") { tensor, call throws(NormaError) in
+      let channels = tensor.trace.context.channels
+      let groups = tensor.expression.splits.groups
+      switch (call[0], groups) {
+      case (.string("channel"), _): return [.int(tensor.expression.slice?.count ?? channels)]
+      case (.string("group"), let groups?): return [.int(groups)]
+      case (.string("member"), let groups?): return [.int(channels / max(groups, 1))]
+      default:
+        throw tensor.trace.error(
+          "size knows \"channel\", and of grouped channels \"group\" and \"member\", got"
+            + " \(call[0].quoted)",
+          help: "batch and space are not known while tracing: x:count(\"batch\") is a number of the"
+            + " formula")
+      }
+    }
     type.method("chunk") { tensor, call throws(NormaError) in
       let size = try tensor.size(call, "chunk")
       return [try tensor.trace.node(call) { tensor.expression.chunk(size) }]
@@ -153,6 +187,20 @@ extension TracedTensor {
       throw tensor.trace.error(
         "[\(key.quoted)] of a traced tensor: a formula speaks of roles, not of elements")
     }
+  }
+
+  /// `concat(a, b, ...)`.
+  private static func concat(_ call: CallContext) throws(NormaError) -> [LuaValue] {
+    let tensors = call.arguments.compactMap { TracedTensor.from(lua: $0) }
+    guard let first = tensors.first, tensors.count == call.count else {
+      throw call.error(
+        "slices of a formula's tensor are needed, got"
+          + " \(call.arguments.map(\.quoted).joined(separator: ", "))",
+        help: "write concat(x:slice(\"channel\", 1, k), ...)")
+    }
+    var operands: [Expr] = []
+    for tensor in call.arguments { operands.append(try first.operand(tensor, of: "concat")) }
+    return [try first.trace.node(call) { .concat(operands) }]
   }
 
   /// `where(condition, yes, no)`.

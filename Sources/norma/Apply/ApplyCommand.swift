@@ -32,6 +32,10 @@ struct ApplyCommand: ParsableCommand {
   var grad: String?
 
   @Option(
+    help: ArgumentHelp("A second input of the norm; repeatable.", valueName: "name=file"))
+  var second: [String] = []
+
+  @Option(
     name: .customLong("param"),
     help: ArgumentHelp("A parameter's values; repeatable.", valueName: "name=file"))
   var parameters: [String] = []
@@ -78,6 +82,7 @@ struct ApplyCommand: ParsableCommand {
     let job = try ApplyJob(
       spec: Settings.norm(name, hyper: hyper), registry: registry,
       input: input, grad: grad,
+      second: Settings.pairs(second, option: "--second", example: "--second condition=c.npy"),
       parameters: Settings.pairs(
         parameters, option: "--param", example: "--param gamma=g.npy"),
       buffers: Settings.pairs(buffers, option: "--buffer", example: "--buffer mean=m.npy"),

@@ -16,6 +16,7 @@ struct ApplyJob {
   let mode: Mode
   private let inputPath: String
   private let x: NPYArray
+  private let second: [(name: String, shape: [Int], array: NPYArray)]
   private let outputGradient: NPYArray?
   private let parameters: [Numbers]
   private let buffers: [Numbers]
@@ -26,17 +27,20 @@ struct ApplyJob {
   ///   remedy.
   init(
     spec: NormSpec, registry: NormRegistry, input: String, grad: String?,
-    parameters: [(name: String, value: String)], buffers: [(name: String, value: String)],
+    second: [(name: String, value: String)], parameters: [(name: String, value: String)], buffers: [(name: String, value: String)],
     axis: [Int], mode: Mode
   ) throws(NormaError) {
     // The norm's name and settings are checked before files that may be large are read.
     let schema = try registry.entry(spec.name).schema
     _ = try schema.resolve(spec.hyper, preset: spec.preset)
-    guard schema.inputs.isEmpty else {
-      let names = schema.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
+    let names = schema.inputs.map(\.name)
+    for (name, _) in second where !names.contains(name) {
       throw NormaError(
-        .usage, "norm.\(schema.name) takes further inputs (\(names)), which apply does not",
-        help: "use it in a network: norma run")
+        .usage,
+        "norm.\(schema.name): no second input '\(name)'"
+          + Suggestion.phrase(for: name, among: names)
+          + (names.isEmpty
+            ? "   (it has none)" : "   (it has: \(names.joined(separator: ", ")))"))
     }
     let x = try Self.read(input)
     guard (1...8).contains(x.shape.count) else {
@@ -67,6 +71,23 @@ struct ApplyJob {
     } else {
       outputGradient = nil
     }
+    var others: [(name: String, shape: [Int], array: NPYArray)] = []
+    for (name, roles) in schema.inputs {
+      let shape = layout.shape(along: roles)
+      guard let file = second.first(where: { $0.name == name })?.value else {
+        throw NormaError(
+          .usage, "norm.\(schema.name) needs a second input '\(name)' of shape \(shape)",
+          help: "give it: --second \(name)=FILE.npy")
+      }
+      let array = try Self.read(file)
+      guard array.shape == shape else {
+        throw NormaError(
+          .data, "'\(file)' has shape \(array.shape), but the input '\(name)' needs \(shape)",
+          help: "it varies along \(roles == .all ? "everything that x does" : "\(roles)")")
+      }
+      others.append((name, shape, array))
+    }
+    self.second = others
     self.parameters = try Self.values(
       of: layer.parameters, declared: schema.parameters, from: parameters, kind: "parameter",
       norm: schema.name)
@@ -151,7 +172,7 @@ struct ApplyJob {
 
   private func evaluate(_ reference: Reference) -> [ResultArray] {
     let values = Reference.Values(
-      inputs: [x.doubles], parameters: parameters.map(\.doubles), buffers: buffers.map(\.doubles),
+      inputs: [x.doubles] + second.map(\.array.doubles), parameters: parameters.map(\.doubles), buffers: buffers.map(\.doubles),
       hyper: layer.realHyper, outputGradient: outputGradient?.doubles ?? [])
     var results = reference.forward(values)
     if outputGradient != nil {
@@ -160,7 +181,10 @@ struct ApplyJob {
     return arrays { name in
       switch name {
       case .output: results["y"]?.map { Float($0) }
-      case .inputGradient: results["input:x"]?.map { Float($0) }
+      case .inputGradient(0): results["input:x"]?.map { Float($0) }
+      case .inputGradient(let i):
+        (results["second:" + second[i - 1].name] ?? results["input:" + second[i - 1].name])?
+          .map { Float($0) }
       case .parameterGradient(let i):
         results["parameter:" + layer.parameters[i].spec.name]?.map { Float($0) }
       case .buffer(let i):
@@ -179,13 +203,14 @@ struct ApplyJob {
     let state = parameters.map { AlignedFloats($0.floats) }
     let running = buffers.map { AlignedFloats($0.floats) }
     let arriving = outputGradient.map { AlignedFloats($0.floats) }
-    let leaving = arriving.map { AlignedFloats(zeros: $0.count) }
+    let others = second.map { AlignedFloats($0.array.floats) }
+    let leaving = arriving == nil ? [] : ([input] + others).map { AlignedFloats(zeros: $0.count) }
     let stateGradients = arriving == nil ? [] : state.map { AlignedFloats(zeros: $0.count) }
     let request = kernel.memory(threads: threads)
     let saved = AlignedFloats(zeros: request.savedBytes / 4 + 16)
     let workspace = AlignedFloats(zeros: request.workspaceBytes / 4 + 16)
     var call = KernelCall()
-    call.inputs = [UnsafePointer(input.pointer)]
+    call.inputs = ([input] + others).map { UnsafePointer($0.pointer) }
     call.parameters = state.map { UnsafePointer($0.pointer) }
     call.buffers = running.map(\.pointer)
     call.hyper = layer.realHyper
@@ -194,18 +219,18 @@ struct ApplyJob {
     call.workspace = UnsafeMutableRawPointer(workspace.pointer)
     call.threads = threads
     try kernel.forward(call)
-    if let arriving, let leaving {
+    if let arriving {
       call.outputGradient = UnsafePointer(arriving.pointer)
-      call.inputGradients = [leaving.pointer]
+      call.inputGradients = leaving.map(\.pointer)
       call.parameterGradients = stateGradients.map(\.pointer)
       try kernel.backward(call)
     }
     // The call holds bare pointers; their owners must outlive it.
-    return withExtendedLifetime((input, state, arriving, saved, workspace)) {
+    return withExtendedLifetime((input, others, state, arriving, saved, workspace)) {
       arrays { name in
         switch name {
         case .output: output.values
-        case .inputGradient: leaving?.values
+        case .inputGradient(let i): leaving[i].values
         case .parameterGradient(let i): stateGradients[i].values
         case .buffer(let i): running[i].values
         }
@@ -215,7 +240,8 @@ struct ApplyJob {
 
   private enum ResultName {
     case output
-    case inputGradient
+    /// That of `x`, then of the second inputs.
+    case inputGradient(Int)
     case parameterGradient(Int)
     case buffer(Int)
   }
@@ -229,7 +255,10 @@ struct ApplyJob {
     }
     add("y", layout.shape, .output)
     if outputGradient != nil {
-      add("grad_input", layout.shape, .inputGradient)
+      add("grad_input", layout.shape, .inputGradient(0))
+      for (i, input) in second.enumerated() {
+        add("grad_" + input.name, input.shape, .inputGradient(i + 1))
+      }
       for (i, tensor) in layer.parameters.enumerated() {
         add("grad_" + tensor.spec.name, tensor.shape, .parameterGradient(i))
       }
