@@ -23,14 +23,20 @@ public struct NormProgram: Sendable {
   public let inputGradients: [Expr]
   /// Gradients of the parameters; empty when none are wanted.
   public let parameterGradients: [Expr]
+  /// New values of buffers that backward makes.
+  public let backwardUpdates: [(name: String, value: Expr)]
   /// What kernels do beside the norm; the expressions above are the norm's alone.
   public let fusion: Fusion
 
   /// Makes a program and, when asked, differentiates it.
+  ///
+  /// - Parameter ownGradients: what takes the place of derivatives, by the name of a leaf.
   public init(
     inputs: [Leaf], parameters: [Leaf], buffers: [Leaf], hyper: [String], output: Expr,
-    updates: [(name: String, value: Expr)], gradient: Bool, fusion: Fusion = Fusion()
+    updates: [(name: String, value: Expr)], gradient: Bool, ownGradients: [String: Expr] = [:],
+    backwardUpdates: [(name: String, value: Expr)] = [], fusion: Fusion = Fusion()
   ) throws(NormaError) {
+    self.backwardUpdates = gradient ? backwardUpdates : []
     self.inputs = inputs
     self.parameters = parameters
     self.buffers = buffers
@@ -56,8 +62,9 @@ public struct NormProgram: Sendable {
       inputs.map { Expr.Kind.input($0.name) } + parameters.map { Expr.Kind.parameter($0.name) }
     let gradients = try Differentiation.gradients(
       of: [(output, Expr.outputGradient("y"))], withRespectTo: leaves)
-    inputGradients = Array(gradients.prefix(inputs.count))
-    parameterGradients = Array(gradients.dropFirst(inputs.count))
+    func own(_ leaf: Leaf, _ derivative: Expr) -> Expr { ownGradients[leaf.name] ?? derivative }
+    inputGradients = zip(inputs, gradients).map(own)
+    parameterGradients = zip(parameters, gradients.dropFirst(inputs.count)).map(own)
   }
 
   /// What forward computes of the norm: `y` and the updates.
@@ -70,6 +77,7 @@ public struct NormProgram: Sendable {
   public var backwardResults: [(name: String, value: Expr)] {
     zip(inputs, inputGradients).map { (($0.roles == .all ? "input:" : "second:") + $0.name, $1) }
       + zip(parameters, parameterGradients).map { ("parameter:" + $0.name, $1) }
+      + backwardUpdates.map { ("buffer:" + $0.name, $0.value) }
   }
 
   /// Which inputs vary along some roles only.

@@ -77,6 +77,13 @@ public struct ReferenceKernel: NormKernel {
     }
   }
 
+  private func storeBuffers(_ results: [String: [Double]], _ call: KernelCall) {
+    for (leaf, pointer) in zip(program.buffers, call.buffers) {
+      guard let values = results["buffer:" + leaf.name] else { continue }
+      for (i, value) in values.enumerated() { pointer[i] = Float(saturating: value) }
+    }
+  }
+
   /// Writes the output and the buffers.
   public func forward(_ call: KernelCall) throws(NormaError) {
     let offsets = offsets()
@@ -86,10 +93,7 @@ public struct ReferenceKernel: NormKernel {
       guard let pointer, let values = results[name] else { continue }
       for (offset, value) in zip(offsets, values) { pointer[offset] = Float(value) }
     }
-    for (leaf, pointer) in zip(program.buffers, call.buffers) {
-      guard let values = results["buffer:" + leaf.name] else { continue }
-      for (i, value) in values.enumerated() { pointer[i] = Float(saturating: value) }
-    }
+    storeBuffers(results, call)
   }
 
   /// Writes the gradients.
@@ -111,6 +115,7 @@ public struct ReferenceKernel: NormKernel {
         pointer[i] = Float(value + (call.accumulate ? Double(pointer[i]) : 0))
       }
     }
+    storeBuffers(results, call)
   }
 }
 

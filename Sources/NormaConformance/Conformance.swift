@@ -58,6 +58,7 @@ struct NormCheck {
       try checkEmpty(counts, mode)
       if options.differences { try checkDifferences(counts, mode) }
     }
+    try checkClaims(counts)
     if !hasReference {
       ledger.remark("'y' matches the reference", "this norm has no formula to compare with")
     }
@@ -116,9 +117,11 @@ struct NormCheck {
   func fill(_ harness: KernelHarness, _ example: CheckCase) {
     var random = RandomSource(seed: options.seed, purpose: "x")
     harness.x = example.draw(&random)
-    for name in harness.inputs.keys.sorted() where name != "x" {
-      random = RandomSource(seed: options.seed, purpose: "input " + name)
-      harness.inputs[name] = harness.inputs[name]?.map { _ in Float(random.normal()) }
+    for input in harness.layer.entry.schema.inputs where input.name != "x" {
+      random = RandomSource(seed: options.seed, purpose: "input " + input.name)
+      harness.inputs[input.name] = harness.inputs[input.name]?.map { _ in
+        Float(input.bounds.draw(&random))
+      }
     }
     for state in harness.layer.parameters {
       random = RandomSource(seed: options.seed, purpose: "parameter " + state.spec.name)
@@ -157,5 +160,21 @@ struct NormCheck {
       "only its own memory is written", harness.violations.isEmpty, on: input,
       harness.violations.first ?? "")
     return true
+  }
+}
+
+extension Bounds {
+  /// A value within: where there are two limits, often one of them, as in a mask.
+  func draw(_ random: inout RandomSource) -> Double {
+    switch (lower, upper) {
+    case (let low?, let high?):
+      let value = random.uniform(low, high)
+      let pick = random.uniform(0, 1)
+      if pick < 0.25, !lowerExcluded { return low }
+      return pick > 0.5 && !upperExcluded ? high : value
+    case (let low?, nil): return low + abs(random.normal()) + (lowerExcluded ? 0.1 : 0)
+    case (nil, let high?): return high - abs(random.normal()) - (upperExcluded ? 0.1 : 0)
+    case (nil, nil): return random.normal()
+    }
   }
 }

@@ -43,9 +43,9 @@ struct FormulaFunction {
       buffers: bufferLeaves.map { (values.buffers[$0.0] ?? []).map(Double.init) },
       hyper: layer.realHyper)
     let stops = try Graph([("y", traced.output)]).contains(.stopGradient)
-    stopsUndeclared = stops && !schema.hasPartialGradient
+    stopsUndeclared = stops && schema.gradient == .derivative
     let (output, held) =
-      schema.hasPartialGradient
+      schema.gradient == .partial
       ? try FormulaFunction.holding(traced.output) : (traced.output, [])
     if !held.isEmpty {
       let evaluated = try Reference(

@@ -47,7 +47,13 @@ extension KernelHarness {
     var call = call()
     call.accumulate = accumulate
     try kernel.backward(call)
-    inspect("backward", buffersMayChange: false)
+    let tracks = mode == .train && layer.entry.provider.definition?.hasBackward == true
+    inspect("backward", buffersMayChange: tracks)
+    if tracks {
+      for (state, tensor) in zip(layer.buffers, memory.buffers) {
+        buffers[state.spec.name] = tensor.values
+      }
+    }
     if !memory.outputGradient.holds(gradient) {
       violations.append("backward: the gradient of 'y' was written")
     }

@@ -49,7 +49,12 @@ extension NormCheck {
       let differences =
         formula == nil
         ? CentralDifferences(step: 0.05, rounded: { Double(Float($0)) }, extrapolated: true)
-        : CentralDifferences(step: 1e-5)
+        : CentralDifferences(step: 1e-5, extrapolated: true)
+      if harness.layer.entry.schema.gradient == .own {
+        ledger.remark(
+          "gradient of 'x' matches differences", "the norm's gradient is its own, not the derivative")
+        continue
+      }
       for name in found.keys.sorted() {
         let expected = try differences.gradient(at: point[name]) { values throws(NormaError) in
           let y: [Double]

@@ -126,6 +126,18 @@ extension Expr {
   public func variance(_ roles: RoleSet, correction: Double = 0) -> Expr {
     reduced(.variance(correction: correction), over: roles)
   }
+  /// The mean over `roles`, each value counted as `weight` says; 0 where the weights are 0.
+  public func mean(_ roles: RoleSet, weight: Expr) -> Expr {
+    let total = weight.sum(roles)
+    let share = weight / .select(total.eq(0), 1, total)
+    // The second sum makes good what a sum of large values loses; its derivative is the first's.
+    let rough = (self * share).sum(roles).stopGradient()
+    return rough + ((self - rough) * share).sum(roles)
+  }
+  /// The weighted mean of squared distances from the weighted mean.
+  public func variance(_ roles: RoleSet, weight: Expr) -> Expr {
+    (self - mean(roles, weight: weight)).square().mean(roles, weight: weight)
+  }
   /// The mean of squares over `roles`.
   public func meanSquare(_ roles: RoleSet) -> Expr { reduced(.meanSquare, over: roles) }
   /// The largest value over `roles`.

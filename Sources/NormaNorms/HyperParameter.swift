@@ -4,6 +4,8 @@ public import NormaCore
 public enum HyperValue: Hashable, Sendable {
   /// A real number; traced by name, so that schedules may move it.
   case real(Double)
+  /// A real number that moves with the training step.
+  case ramp(Ramp)
   /// An integer; structural.
   case int(Int)
   /// True or false; structural.
@@ -19,6 +21,7 @@ extension HyperValue: CustomStringConvertible {
   public var description: String {
     switch self {
     case .real(let v): v == v.rounded() && abs(v) < 1e15 ? "\(Int(v))" : "\(v)"
+    case .ramp(let ramp): "\(ramp)"
     case .int(let v): "\(v)"
     case .bool(let v): "\(v)"
     case .choice(let v): v
@@ -130,6 +133,12 @@ public struct HyperParameter: Sendable {
     case (.real(let bounds), .int(let v)):
       guard bounds.contains(Double(v)) else { throw refuse() }
       return .real(Double(v))
+    case (.real(let bounds), .ramp(let ramp)):
+      guard bounds.contains(ramp.first), bounds.contains(ramp.last) else { throw refuse() }
+      return value
+    case (.real, .choice(let text)):
+      guard let ramp = Ramp(text) else { throw refuse() }
+      return try checked(.ramp(ramp))
     case (.int(let bounds, _, _), .int(let v)):
       guard bounds.contains(Double(v)) else { throw refuse() }
       return value

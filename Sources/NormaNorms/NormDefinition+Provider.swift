@@ -27,7 +27,8 @@ extension NormDefinition: NormProvider {
       parameters: schema.presentParameters(hyper).map { ($0.name, $0.roles) },
       buffers: schema.buffers.filter { $0.isPresent(hyper) }.map { ($0.name, $0.roles) },
       hyper: schema.hyper.filter(\.isReal).map(\.name), output: traced.output,
-      updates: traced.updates, gradient: gradient, fusion: fusion)
+      updates: traced.updates, gradient: gradient, ownGradients: traced.gradients,
+      backwardUpdates: traced.backwardUpdates, fusion: fusion)
   }
 
   /// Compiles the formula for a tensor.

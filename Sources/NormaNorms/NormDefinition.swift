@@ -9,13 +9,25 @@ public struct NormDefinition: Sendable {
   public let schema: NormSchema
   /// Writes the formula of one mode with concrete structural values.
   public typealias Trace = @Sendable (Expr, TraceContext) throws(NormaError) -> Expr
+  /// Writes gradients by the name of what they belong to, from `x` and what arrives at the output.
+  public typealias BackwardTrace =
+    @Sendable (Expr, Expr, TraceContext) throws(NormaError) -> [String: Expr]
   private let trace: Trace
+  private let backward: BackwardTrace?
 
   /// Makes a definition from its parts (the Lua front end does).
-  public init(schema: NormSchema, trace: @escaping Trace) {
+  ///
+  /// - Parameter backward: gradients that take the place of derivatives; it may track buffers.
+  public init(
+    schema: NormSchema, trace: @escaping Trace, backward: BackwardTrace? = nil
+  ) {
     self.schema = schema
     self.trace = trace
+    self.backward = backward
   }
+
+  /// Whether it writes gradients of its own.
+  public var hasBackward: Bool { backward != nil }
 
   /// Makes a definition in the Swift spelling: declarations first, then the formula.
   public init(
@@ -48,7 +60,16 @@ public struct NormDefinition: Sendable {
       }
       replacements[.parameter(parameter.name)] = .constant(value)
     }
-    let results = [("y", y)] + context.updates.map { ("buffer:" + $0.name, $0.value) }
+    let own = try ownGradients(hyper, channels: channels, mode: mode)
+    for update in own.updates where context.updates.contains(where: { $0.name == update.name }) {
+      throw NormaError(
+        .script, "\(schema.name): buffer '\(update.name)' is tracked by forward and by backward",
+        help: "track it in one of them")
+    }
+    let results =
+      [("y", y)] + context.updates.map { ("buffer:" + $0.name, $0.value) }
+      + own.gradients.map { ("gradient:" + $0.name, $0.value) }
+      + own.updates.map { ("buffer:" + $0.name, $0.value) }
     let graph = try Graph(results)
     let rewritten = graph.substituting(replacements)
     if let slice = y.slice {
@@ -61,9 +82,46 @@ public struct NormDefinition: Sendable {
         .script, "\(schema.name): the output varies along (\(rewritten[0].domain)) only",
         place: y.place, help: "return a tensor of the input's shape")
     }
+    let updates = rewritten.dropFirst()
+    let gradients = updates.dropFirst(context.updates.count)
     return TracedNorm(
-      output: rewritten[0],
-      updates: zip(context.updates, rewritten.dropFirst()).map { ($0.name, $1) })
+      output: rewritten[0], updates: zip(context.updates, updates).map { ($0.name, $1) },
+      gradients: Dictionary(
+        uniqueKeysWithValues: zip(own.gradients, gradients).map { ($0.name, $1) }),
+      backwardUpdates: zip(own.updates, gradients.dropFirst(own.gradients.count))
+        .map { ($0.name, $1) })
+  }
+
+  /// What `backward` writes, checked against what it belongs to.
+  private func ownGradients(
+    _ hyper: [String: HyperValue], channels: Int, mode: Mode
+  ) throws(NormaError) -> (
+    gradients: [(name: String, value: Expr)], updates: [(name: String, value: Expr)]
+  ) {
+    guard let backward else { return ([], []) }
+    let context = TraceContext(schema: schema, hyper: hyper, channels: channels, mode: mode)
+    let found = try backward(.input("x"), .outputGradient("y"), context)
+    let leaves =
+      [("x", RoleSet.all)] + schema.inputs.map { ($0.name, $0.roles) }
+      + schema.presentParameters(hyper).map { ($0.name, $0.roles) }
+    var gradients: [(name: String, value: Expr)] = []
+    for (name, value) in found.sorted(by: { $0.key < $1.key }) {
+      guard let leaf = leaves.first(where: { $0.0 == name }) else {
+        if schema.parameters.contains(where: { $0.name == name }) { continue }
+        throw NormaError(
+          .script, "\(schema.name): backward gives a gradient of '\(name)', which there is not"
+            + Suggestion.phrase(for: name, among: leaves.map(\.0)),
+          help: "gradients belong to x, to inputs and to parameters")
+      }
+      guard leaf.1.isSuperset(of: value.domain), value.slice == nil else {
+        throw NormaError(
+          .script,
+          "\(schema.name): backward gives '\(name)', which varies along (\(leaf.1)), a gradient along"
+            + " (\(value.domain))", place: value.place, help: "sum it over the other roles")
+      }
+      gradients.append((name, value))
+    }
+    return (gradients, context.updates)
   }
 }
 
@@ -73,6 +131,10 @@ public struct TracedNorm: Sendable {
   public let output: Expr
   /// New values of buffers, applied after the step.
   public let updates: [(name: String, value: Expr)]
+  /// Gradients that take the place of derivatives, by the name of what they belong to.
+  public let gradients: [String: Expr]
+  /// New values of buffers that backward tracks.
+  public let backwardUpdates: [(name: String, value: Expr)]
 }
 
 /// What a formula may ask while it is traced, and where it leaves its buffer updates.
@@ -146,7 +208,7 @@ public final class DefinitionBuilder {
   init(_ name: String) { schema = NormSchema(name: name) }
 
   /// Declares that what the formula stops is left out of the gradient on purpose.
-  public func partialGradient() { schema.hasPartialGradient = true }
+  public func partialGradient() { schema.gradient = .partial }
 
   /// Declares a real hyper-parameter.
   public func real(
@@ -180,7 +242,7 @@ public final class DefinitionBuilder {
   }
   /// Declares a second input: as large as `x`, or varying along some roles only.
   public func input(_ name: String, per roles: RoleSet = .all) -> Expr {
-    schema.inputs.append((name, roles))
+    schema.inputs.append(InputSpec(name, per: roles))
     return .input(name, domain: roles)
   }
   /// Declares a running buffer.

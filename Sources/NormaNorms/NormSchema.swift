@@ -70,6 +70,49 @@ public struct StateSpec: Sendable {
   }
 }
 
+/// An input of a norm beside `x`.
+public struct InputSpec: Sendable {
+  /// The name.
+  public let name: String
+  /// The roles along which it varies: its shape.
+  public let roles: RoleSet
+  /// What values it takes.
+  public let bounds: Bounds
+  /// One sentence.
+  public let doc: String
+
+  /// Makes an input.
+  public init(_ name: String, per roles: RoleSet, bounds: Bounds = Bounds(), doc: String = "") {
+    self.name = name
+    self.roles = roles
+    self.bounds = bounds
+    self.doc = doc
+  }
+}
+
+/// What a norm says of itself beside its formula; `norms check` holds it to each.
+public struct Claims: Sendable, Hashable {
+  /// Where epsilon stands.
+  public enum EpsilonPlace: String, Sendable, CaseIterable {
+    /// Added to what is under the root.
+    case inside
+    /// Added to the root.
+    case outside
+  }
+
+  /// The roles over which statistics go in training.
+  public var statistics: RoleSet?
+  /// Where epsilon stands.
+  public var epsilon: EpsilonPlace?
+  /// What is taken from the count of a running variance: 0 or 1.
+  public var correction: Int?
+  /// Whether inference looks at the other samples too.
+  public var infersFromBatch = false
+
+  /// Nothing claimed.
+  public init() {}
+}
+
 /// Another name for a hyper-parameter, with the translation of its value.
 public struct Alias: Sendable {
   /// The other name.
@@ -112,13 +155,28 @@ public struct NormSchema: Sendable {
   /// Pairs of hyper-parameters of which only one may be given.
   public var exclusive: [(String, String)] = []
   /// Second inputs and the roles along which each varies.
-  public var inputs: [(name: String, roles: RoleSet)] = []
+  public var inputs: [InputSpec] = []
 
   /// A schema with only a name.
   public init(name: String) { self.name = name }
 
-  /// Whether the gradient leaves out, on purpose, what the formula stops.
-  public var hasPartialGradient = false
+  /// What the gradient of the inputs is.
+  public enum GradientKind: String, Sendable {
+    /// The derivative of the formula.
+    case derivative
+    /// The derivative, with what the formula stops held fixed on purpose.
+    case partial
+    /// The norm's own, on purpose not the derivative of what forward computes.
+    case own
+  }
+
+  /// What it says of itself.
+  public var claims = Claims()
+  /// Whether it is made for the weights of a layer, whose outputs are the channels.
+  public var isForWeights = false
+
+  /// What the gradient is.
+  public var gradient = GradientKind.derivative
 
   /// Every name a user may set: hyper-parameters, then aliases.
   public var settableNames: [String] { hyper.map(\.name) + aliases.map(\.name) }

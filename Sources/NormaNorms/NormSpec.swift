@@ -106,6 +106,7 @@ public struct NormLayer: Sendable {
           switch hyper[name] {
           case .real(let v)?: value = v
           case .int(let v)?: value = Double(v)
+          case .ramp(let ramp)?: value = ramp.first
           default:
             throw NormaError(
               .usage, "norm.\(schema.name): '\(spec.name)' starts at '\(name)', which is no number")
@@ -137,10 +138,21 @@ public struct NormLayer: Sendable {
     }
   }
 
-  /// The values of the real hyper-parameters, in the order of the schema.
+  /// The values of the real hyper-parameters before the first step, in the order of the schema.
   public var realHyper: [Double] {
-    entry.schema.hyper.compactMap {
-      if $0.isReal, case .real(let value)? = hyper[$0.name] { value } else { nil }
+    entry.schema.hyper.filter(\.isReal).map {
+      switch hyper[$0.name] {
+      case .real(let value)?: value
+      case .ramp(let ramp)?: ramp.first
+      default: .nan
+      }
+    }
+  }
+
+  /// Those of the real hyper-parameters that move with the step, by their place in `realHyper`.
+  public var ramps: [(index: Int, ramp: Ramp)] {
+    entry.schema.hyper.filter(\.isReal).enumerated().compactMap { index, parameter in
+      if case .ramp(let ramp)? = hyper[parameter.name] { (index, ramp) } else { nil }
     }
   }
 

@@ -64,7 +64,8 @@ struct PluginDescriptor: @unchecked Sendable {
       }
       try Self.requireDistinct(schema.settableNames)
       for input in try norma_input.readArray(norm.inputs, count: norm.input_count, "input") {
-        schema.inputs.append((try input.name.text("input name"), try input.roleSet()))
+        schema.inputs.append(
+          InputSpec(try input.name.text("input name"), per: try input.roleSet()))
       }
       let raw = try norma_state.readArray(norm.states, count: norm.state_count, "state")
       var states: [StateSpec] = []

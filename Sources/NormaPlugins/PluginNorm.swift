@@ -154,6 +154,9 @@ final class PluginInstance: @unchecked Sendable {
       case .real(let v)?:
         value.kind = NORMA_F64
         value.real = v
+      case .ramp(let ramp)?:
+        value.kind = NORMA_F64
+        value.real = ramp.first
       case .int(let v)?:
         value.kind = NORMA_I64
         value.integer = Int64(v)

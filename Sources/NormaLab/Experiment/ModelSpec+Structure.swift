@@ -40,10 +40,13 @@ extension ModelSpec {
 extension LayerSpec {
   fileprivate func text(norm model: NormSpec?) -> String {
     if kind == "norm" {
-      return "norm " + (norm?.label ?? (model?.label ?? "?") + " (the model's)")
+      let inputs = connections.sorted { $0.key < $1.key }.map { ", \($0.key) = \($0.value)" }
+      return "norm " + (norm?.label ?? (model?.label ?? "?") + " (the model's)") + inputs.joined()
     }
     var words = options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-    if let norm { words.append("qk_norm=\(norm.label)") }
+    if let norm, case .option(let name)? = try? LayerCatalog.schema(kind).norm {
+      words.append("\(name)=\(norm.label)")
+    }
     if !layers.isEmpty {
       let inner = LayerSpec.flattened(layers).map { $0.text(norm: model) }
       words.append("[" + inner.joined(separator: ", ") + "]")

@@ -73,6 +73,7 @@ extension NormUse {
         case .int(let number): .int(number)
         case .bool(let flag): .bool(flag)
         case .choice(let word): .text(word)
+        case .ramp(let ramp): .text("\(ramp)")
         case .none: .null
         }
       return JSONValue.Field(name, json)

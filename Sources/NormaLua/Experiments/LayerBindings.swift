@@ -60,6 +60,15 @@ extension ExperimentBindings {
   }
 }
 
+extension ExperimentBindings {
+  /// Whether a name is a second input's; perhaps, where the model's norm will fill the slot.
+  fileprivate func isInput(_ name: String, of norm: NormSpec?) throws(NormaError) -> Bool {
+    guard let norm else { return true }
+    guard norm.name != NormSpec.noneName else { return false }
+    return try lab.registry.entry(norm.name).schema.inputs.contains { $0.name == name }
+  }
+}
+
 extension TableReader {
   fileprivate func layer(
     _ schema: LayerSchema, _ bindings: ExperimentBindings
@@ -119,6 +128,10 @@ extension TableReader {
     for name in names {
       if schema.options.contains(where: { $0.name == name }) {
         spec.options[name] = try option(name, self[name], schema)
+      } else if case .string(let branch) = self[name], name != "preset",
+        try bindings.isInput(name, of: norm)
+      {
+        spec.connections[name] = branch
       } else if norm == nil {
         throw error(
           "'\(name)' is given without a norm",
@@ -126,7 +139,7 @@ extension TableReader {
       } else if name == "preset" {
         norm?.preset = try optional(name)
       } else {
-        guard let value = HyperValue(lua: self[name]) else {
+        guard let value = self[name].hyperValue else {
           throw error("'\(name)' must be a number, a boolean or a word, got \(self[name].quoted)")
         }
         norm?.hyper[name] = value

@@ -1,19 +1,5 @@
 import NormaCore
 import NormaNetwork
-import NormaNorms
-
-extension HyperValue {
-  /// A script's value as a hyper-parameter; nil for tables and the like.
-  init?(lua value: LuaValue) {
-    switch value {
-    case .bool(let flag): self = .bool(flag)
-    case .int(let number): self = .int(number)
-    case .number(let number): self = Int(exactly: number).map { .int($0) } ?? .real(number)
-    case .string(let word): self = .choice(word)
-    default: return nil
-    }
-  }
-}
 
 extension OptionValue {
   /// A script's value as an option of a layer; nil for functions, objects and mixed tables.

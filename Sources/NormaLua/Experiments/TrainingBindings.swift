@@ -1,9 +1,29 @@
 import NormaCore
 public import NormaNetwork
+import NormaNorms
 
 extension OptimizerSpec: HostNamed {
   /// What messages call it.
   public static var luaName: String { "optimizer" }
+}
+
+extension Ramp {
+  /// `schedule.ramp { 1, 3, from = 5000, to = 40000 }`: two values, and the steps between them.
+  fileprivate init(reading options: TableReader) throws(NormaError) {
+    try options.rejectUnknown(known: ["from", "to"])
+    try options.rejectItems(beyond: 2)
+    let (first, last): (Double, Double) = (
+      try options.item(0, "first value"), try options.item(1, "last value")
+    )
+    let start: Int = try options.value("from", default: 0)
+    let end: Int = try options.required("to")
+    guard first.isFinite, last.isFinite, start >= 0, end >= start else {
+      throw options.error(
+        "a ramp goes from one finite value to another, from a step to a later one",
+        help: "schedule.ramp { 1, 3, from = 5000, to = 40000 }")
+    }
+    self.init(first, last, start: start, end: end)
+  }
 }
 
 extension ScheduleSpec: HostNamed {
@@ -65,8 +85,17 @@ extension Interpreter {
     try schedule("step", ["every", "factor"]) { o throws(NormaError) in
       .step(every: try o.required("every"), factor: try o.required("factor"))
     }
+    let ramps = HostType<Boxed<Ramp>>()
+    ramps.describe { "\($0.value)" }
+    try register(ramps)
+    try define("schedule.ramp") { call throws(NormaError) in
+      try call.asScript { () throws(NormaError) in
+        [.object(Boxed(try Ramp(reading: try call.options())))]
+      }
+    }
     for (group, known) in [
-      ("optim", ["sgd", "adam", "adamw"]), ("schedule", ["constant", "cosine", "step"]),
+      ("optim", ["sgd", "adam", "adamw"]),
+      ("schedule", ["constant", "cosine", "step", "ramp"]),
     ] {
       try namespace(
         group,

@@ -32,8 +32,9 @@ struct StateDeclaration: HostNamed {
 struct InputDeclaration: HostNamed {
   static let luaName = "input"
   let roles: RoleSet
+  let bounds: Bounds
+  let doc: String
   let serial: Int
-  let place: SourcePlace?
 }
 
 /// The constructors from which a schema is declared.
@@ -70,13 +71,17 @@ final class Declarations {
     try state("scalar", .none, in: interpreter)
     try interpreter.define("norm.input") { call throws(NormaError) in
       let options = try call.options()
+      try options.rejectUnknown(known: ["min", "above", "max", "below", "doc"])
       let roles = options.items.isEmpty ? .all : try self.roles(options, call)
-      return [
-        .object(Boxed(InputDeclaration(roles: roles, serial: self.next(), place: call.place)))
-      ]
+      let input = InputDeclaration(
+        roles: roles, bounds: try options.bounds(), doc: try options.value("doc", default: ""),
+        serial: self.next())
+      return [.object(Boxed(input))]
     }
     try interpreter.define("norm.per") { call throws(NormaError) in
-      let roles = try self.roles(try call.options(), call)
+      let options = try call.options()
+      try options.rejectUnknown(known: [])
+      let roles = try self.roles(options, call)
       let allowed: [RoleSet] = [.none, .channel, .group, .member]
       guard allowed.contains(roles) else {
         throw call.error(
@@ -93,7 +98,6 @@ final class Declarations {
 
   /// The roles that a list of names means.
   private func roles(_ options: TableReader, _ call: CallContext) throws(NormaError) -> RoleSet {
-    try options.rejectUnknown(known: [])
     var roles = RoleSet.none
     for index in options.items.indices {
       let name: String = try options.item(index, "role")

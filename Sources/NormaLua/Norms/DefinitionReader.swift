@@ -5,7 +5,7 @@ import NormaNorms
 struct DefinitionReader {
   private static let fields = [
     "doc", "paper", "hyper", "param", "buffer", "forward", "alias", "presets", "replace",
-    "gradient", "input",
+    "gradient", "input", "backward", "claims", "on",
   ]
 
   let options: TableReader
@@ -46,19 +46,42 @@ struct DefinitionReader {
     schema.aliases = try readAliases()
     schema.presets = try readPresets()
     if let gradient: String = try options.optional("gradient") {
-      guard gradient == "partial" else {
+      let words: [NormSchema.GradientKind] = [.partial, .own]
+      guard let kind = words.first(where: { $0.rawValue == gradient }) else {
         throw options.error(
-          "'gradient' must be \"partial\", got '\(gradient)'",
-          help: "\"partial\" says that x:stop() leaves something out on purpose")
+          "'gradient' must be \"partial\" or \"own\", got '\(gradient)'",
+          help: "\"partial\" says that x:stop() leaves something out on purpose, \"own\" that backward"
+            + " is not the derivative")
       }
-      schema.hasPartialGradient = true
+      guard kind != .own || options.has("backward") else {
+        throw options.error(
+          "gradient = \"own\" needs a backward", help: "backward = function(x, dy, s) return dx end")
+      }
+      schema.gradient = kind
+    }
+    schema.claims = try readClaims()
+    if let target: String = try options.optional("on") {
+      guard target == "weight" else {
+        throw options.error(
+          "'on' must be \"weight\", got '\(target)'",
+          help: "leave it out for a norm of tensors; \"weight\" is for weight_norm in nn.linear")
+      }
+      schema.isForWeights = true
     }
     try checkNames()
     let formula = ScriptFormula(
-      schema: schema, forward: ScriptFunction(forward, of: schema.name), place: place)
-    return NormDefinition(schema: schema) { x, context throws(NormaError) in
-      try formula.trace(x, context)
+      schema: schema, function: ScriptFunction(forward, of: schema.name), place: place)
+    guard let backward: FunctionRef = try options.optional("backward") else {
+      return NormDefinition(schema: schema, trace: { x, context throws(NormaError) in
+        try formula.output(x, context)
+      })
     }
+    let gradients = ScriptFormula(
+      schema: schema, function: ScriptFunction(backward, of: schema.name), place: place)
+    return NormDefinition(
+      schema: schema,
+      trace: { x, context throws(NormaError) in try formula.output(x, context) },
+      backward: { x, dy, context throws(NormaError) in try gradients.gradients(x, dy, context) })
   }
 
   private static func checkNormName(_ name: String, owner: String) throws(NormaError) {
@@ -98,19 +121,71 @@ struct DefinitionReader {
       .map(\.parameter)
   }
 
-  private func readInputs() throws(NormaError) -> [(name: String, roles: RoleSet)] {
+  private func readInputs() throws(NormaError) -> [InputSpec] {
     let table = try options.nested("input")
     try table.rejectItems(beyond: 0)
-    var found: [(serial: Int, name: String, roles: RoleSet)] = []
+    var found: [(serial: Int, input: InputSpec)] = []
     for name in table.names {
       guard let boxed = Boxed<InputDeclaration>.from(lua: table[name]) else {
         throw options.error(
           "'\(name)' in input must be a declaration, got \(table[name].quoted)",
           help: "\(name) = norm.input { \"batch\", \"channel\" }, or norm.input() for x's shape")
       }
-      found.append((boxed.value.serial, name, boxed.value.roles))
+      let value = boxed.value
+      found.append(
+        (
+          value.serial,
+          InputSpec(name, per: value.roles, bounds: value.bounds, doc: value.doc)
+        ))
     }
-    return found.sorted { $0.serial < $1.serial }.map { ($0.name, $0.roles) }
+    return found.sorted { $0.serial < $1.serial }.map(\.input)
+  }
+
+  /// What `claims = { statistics = { "channel" }, epsilon = "inside" }` says.
+  private func readClaims() throws(NormaError) -> Claims {
+    let table = try options.nested("claims")
+    try table.rejectItems(beyond: 0)
+    try table.rejectUnknown(
+      known: ["statistics", "epsilon", "correction", "infer"], noun: "claim")
+    var claims = Claims()
+    if let names: [String] = try table.optional("statistics") {
+      var roles = RoleSet.none
+      for name in names {
+        do throws(NormaError) {
+          roles.formUnion(try RoleNames.role(name))
+        } catch {
+          throw error.prefixed("\(options.owner): claims.statistics")
+        }
+      }
+      claims.statistics = roles
+    }
+    if let word: String = try table.optional("epsilon") {
+      guard let place = Claims.EpsilonPlace(rawValue: word) else {
+        throw table.error("'epsilon' is \"inside\" or \"outside\" the root, got '\(word)'")
+      }
+      guard schema.hyper.contains(where: { $0.name == "epsilon" && $0.isReal }) else {
+        throw table.error("'epsilon' is claimed, but no norm.real of that name is declared")
+      }
+      claims.epsilon = place
+    }
+    if let correction: Int = try table.optional("correction") {
+      guard (0...1).contains(correction) else {
+        throw table.error("'correction' is 0 or 1, got \(correction)")
+      }
+      guard schema.buffers.contains(where: { $0.name == "variance" }) else {
+        throw table.error("'correction' is claimed of the buffer 'variance', which there is not")
+      }
+      claims.correction = correction
+    }
+    if let word: String = try table.optional("infer") {
+      guard word == "batch" else {
+        throw table.error(
+          "'infer' must be \"batch\", got '\(word)'",
+          help: "\"batch\" says that inference looks at the other samples too")
+      }
+      claims.infersFromBatch = true
+    }
+    return claims
   }
 
   private func readState(_ field: String) throws(NormaError) -> [StateSpec] {

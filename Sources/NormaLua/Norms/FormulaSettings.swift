@@ -87,6 +87,11 @@ extension Dimensions: HostNamed {
   }
 }
 
+extension Ramp: HostNamed {
+  /// What messages call it.
+  public static var luaName: String { "ramp" }
+}
+
 extension LuaValue {
   /// A hyper-parameter's value as scripts see it.
   init(_ value: HyperValue) {
@@ -95,6 +100,7 @@ extension LuaValue {
     case .int(let value): self = .int(value)
     case .bool(let value): self = .bool(value)
     case .choice(let value): self = .string(value)
+    case .ramp(let ramp): self = .string("\(ramp)")
     case .none: self = .nil
     }
   }
@@ -107,6 +113,7 @@ extension LuaValue {
     case .int(let value): .int(value)
     case .number(let value): .real(value)
     case .string(let value): .choice(value)
+    case .object(let object as Boxed<Ramp>): .ramp(object.value)
     default: nil
     }
   }

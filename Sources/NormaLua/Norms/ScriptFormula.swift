@@ -3,7 +3,7 @@ import NormaGraph
 import NormaNorms
 import Synchronization
 
-/// A norm's `forward`, traced anew for each mode, structural values and channel count.
+/// A norm's `forward` or `backward`, traced anew for each mode, structural values and channel count.
 ///
 /// What was traced once is kept, so that building the same layer again does not need the script.
 final class ScriptFormula: Sendable {
@@ -14,23 +14,53 @@ final class ScriptFormula: Sendable {
   }
 
   private struct Traced: Sendable {
-    let output: Expr
+    /// What the function returned: one tensor under the name `x`, or several by name.
+    let results: [String: Expr]
     let tracked: [TrackedBuffer]
   }
 
   private let schema: NormSchema
-  private let forward: ScriptFunction
+  private let function: ScriptFunction
   private let place: SourcePlace?
   private let known = Mutex<[Key: Traced]>([:])
 
-  init(schema: NormSchema, forward: ScriptFunction, place: SourcePlace?) {
+  init(schema: NormSchema, function: ScriptFunction, place: SourcePlace?) {
     self.schema = schema
-    self.forward = forward
+    self.function = function
     self.place = place
   }
 
   /// The output of `forward` for the context; buffer updates go to the context.
-  func trace(_ x: Expr, _ context: TraceContext) throws(NormaError) -> Expr {
+  func output(_ x: Expr, _ context: TraceContext) throws(NormaError) -> Expr {
+    let results = try traced(context) { trace throws(NormaError) in
+      let input = TracedTensor(x, in: trace)
+      let result = try self.result(of: [input], "forward", trace)
+      return ["x": try input.operand(result, of: "return")]
+    }
+    return results["x"] ?? x
+  }
+
+  /// The gradients that `backward` returns: that of `x`, or several by name.
+  func gradients(
+    _ x: Expr, _ dy: Expr, _ context: TraceContext
+  ) throws(NormaError) -> [String: Expr] {
+    try traced(context) { trace throws(NormaError) in
+      let (input, arriving) = (TracedTensor(x, in: trace), TracedTensor(dy, in: trace))
+      let result = try self.result(of: [input, arriving], "backward", trace)
+      guard case .table(let table) = result else {
+        return ["x": try input.operand(result, of: "return")]
+      }
+      let fields = try TableReader(table, owner: "\(trace.schema.name): backward")
+      try fields.rejectItems(beyond: 0)
+      var gradients: [String: Expr] = [:]
+      for name in fields.names { gradients[name] = try input.operand(fields[name], of: "return") }
+      return gradients
+    }
+  }
+
+  private func traced(
+    _ context: TraceContext, _ run: (FormulaTrace) throws(NormaError) -> [String: Expr]
+  ) throws(NormaError) -> [String: Expr] {
     let real = Set(schema.hyper.filter(\.isReal).map(\.name))
     let key = Key(
       mode: context.mode, channels: context.channels,
@@ -39,33 +69,38 @@ final class ScriptFormula: Sendable {
       for buffer in traced.tracked {
         try context.track(buffer.name, buffer.value, momentum: buffer.momentum)
       }
-      return traced.output
+      return traced.results
     }
-    let traced = try run(x, context)
-    known.withLock { $0[key] = traced }
-    return traced.output
-  }
-
-  private func run(_ x: Expr, _ context: TraceContext) throws(NormaError) -> Traced {
     let trace = FormulaTrace(schema, context)
     defer { trace.close() }
     do throws(NormaError) {
-      let input = TracedTensor(x, in: trace)
-      let results = try forward.call([
-        .object(input), .object(FormulaSettings(trace)), .object(Boxed(context.mode)),
-      ])
-      guard results.count <= 1 else {
-        throw trace.error(
-          "forward returned \(results.count) values", help: "return the output only")
-      }
-      guard let result = results.first, !result.isNil else {
-        throw trace.error(
-          "forward returned nothing in \(context.mode.rawValue) mode",
-          help: "end it with: return ...")
-      }
-      return Traced(output: try input.operand(result, of: "return"), tracked: trace.tracked)
+      let traced = Traced(results: try run(trace), tracked: trace.tracked)
+      known.withLock { $0[key] = traced }
+      return traced.results
     } catch {
       throw trace.named(error).at(place)
     }
+  }
+
+  /// What the script's function returns for tensors, settings and the mode.
+  private func result(
+    of tensors: [TracedTensor], _ name: String, _ trace: FormulaTrace
+  ) throws(NormaError) -> LuaValue {
+    let results = try function.call(
+      tensors.map { .object($0) } + [
+        .object(FormulaSettings(trace)), .object(Boxed(trace.context.mode)),
+      ])
+    guard results.count <= 1 else {
+      throw trace.error(
+        "\(name) returned \(results.count) values",
+        help: name == "forward"
+          ? "return the output only" : "return dx, or { x = dx, gamma = ... }")
+    }
+    guard let result = results.first, !result.isNil else {
+      throw trace.error(
+        "\(name) returned nothing in \(trace.context.mode.rawValue) mode",
+        help: "end it with: return ...")
+    }
+    return result
   }
 }

@@ -60,24 +60,39 @@ extension TracedTensor {
   }
 
   private static func addReductions(_ type: HostType<TracedTensor>) {
-    let plain: [Reduction] = [.sum, .mean, .meanSquare, .max, .min]
+    let plain: [Reduction] = [.sum, .meanSquare, .max, .min]
     for reduction in plain {
       type.method(reduction.name) { tensor, call throws(NormaError) in
         [try tensor.reduce(call, reduction.name, names: call.arguments) { _ in reduction }]
       }
     }
-    type.method("variance") { tensor, call throws(NormaError) in
-      var names = call.arguments
-      var correction = 0.0
-      if case .table(let table)? = names.last {
-        names.removeLast()
-        let options = try TableReader(table, owner: "\(tensor.trace.schema.name): variance")
-        try options.rejectUnknown(known: ["correction"])
-        try options.rejectItems(beyond: 0)
-        correction = try options.value("correction", default: 0)
+    type.method("mean") { tensor, call throws(NormaError) in
+      let (names, options) = try tensor.reductionOptions(call, "mean", known: ["weight"])
+      guard let options, options.has("weight") else {
+        return [try tensor.reduce(call, "mean", names: names) { _ in .mean }]
       }
+      let weight = try tensor.operand(options["weight"], of: "mean")
+      return [try tensor.reduce(call, "mean", names: names) { x, roles in x.mean(roles, weight: weight) }]
+    }
+    type.method("variance") { tensor, call throws(NormaError) in
+      let (names, options) = try tensor.reductionOptions(
+        call, "variance", known: ["correction", "weight"])
+      guard let options, options.has("weight") else {
+        let correction = try options?.value("correction", default: 0.0) ?? 0
+        return [
+          try tensor.reduce(call, "variance", names: names) { _ in
+            .variance(correction: correction)
+          }
+        ]
+      }
+      guard !options.has("correction") else {
+        throw options.error("'weight' and 'correction' exclude each other", help: "give one of them")
+      }
+      let weight = try tensor.operand(options["weight"], of: "variance")
       return [
-        try tensor.reduce(call, "variance", names: names) { _ in .variance(correction: correction) }
+        try tensor.reduce(call, "variance", names: names) { x, roles in
+          x.variance(roles, weight: weight)
+        }
       ]
     }
     type.method("norm") { tensor, call throws(NormaError) in
@@ -233,13 +248,30 @@ extension TracedTensor {
     return tensor
   }
 
+  /// A reduction's roles, and the table of options that may end them.
+  fileprivate func reductionOptions(
+    _ call: CallContext, _ word: String, known: [String]
+  ) throws(NormaError) -> (names: [LuaValue], options: TableReader?) {
+    guard case .table(let table)? = call.arguments.last else { return (call.arguments, nil) }
+    let options = try TableReader(table, owner: "\(trace.schema.name): \(word)")
+    try options.rejectUnknown(known: known)
+    try options.rejectItems(beyond: 0)
+    return (call.arguments.dropLast(), options)
+  }
+
   fileprivate func reduce(
     _ call: CallContext, _ word: String, names: [LuaValue], _ reduction: (RoleSet) -> Reduction
+  ) throws(NormaError) -> LuaValue {
+    try reduce(call, word, names: names) { x, roles in x.reduced(reduction(roles), over: roles) }
+  }
+
+  fileprivate func reduce(
+    _ call: CallContext, _ word: String, names: [LuaValue], _ reduced: (Expr, RoleSet) -> Expr
   ) throws(NormaError) -> LuaValue {
     let names = try roleNames(names, word)
     return try trace.node(call) { () throws(NormaError) in
       let roles = try RoleNames.roles(names, under: expression.splits, word: word)
-      return expression.reduced(reduction(roles), over: roles)
+      return reduced(expression, roles)
     }
   }
 

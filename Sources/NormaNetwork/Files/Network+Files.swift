@@ -72,6 +72,7 @@ extension Network {
         case .int(let number): number
         case .bool(let flag): flag
         case .choice(let word): word
+        case .ramp(let ramp): "\(ramp)"
         case .none: nil
         }
       }

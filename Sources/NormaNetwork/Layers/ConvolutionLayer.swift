@@ -15,7 +15,7 @@ enum ConvolutionLayer: LayerKind {
         "padding", .padding, default: .text("same"),
         "zeros around the image; same keeps its size at stride 1"),
       LayerOption("bias", .bool, default: .bool(true), "whether a bias is added"),
-    ])
+    ], norm: .option("weight_norm"))
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
@@ -24,9 +24,9 @@ enum ConvolutionLayer: LayerKind {
     let channels = options.int("channels")
     let fan = window.channels * window.kernel.height * window.kernel.width
     let bound = 1 / Double(fan).squareRoot()
-    let weight = try plan.parameter(
+    let weight = try PlannedWeight(
       "weight", shape: [channels, window.channels, window.kernel.height, window.kernel.width],
-      role: .weight, .uniform(bound: bound))
+      bound: bound, norm: options.spec.norm, in: plan)
     let bias =
       options.bool("bias")
       ? try plan.parameter("bias", shape: [channels], role: .shift, .uniform(bound: bound)) : nil
@@ -41,9 +41,10 @@ enum ConvolutionLayer: LayerKind {
     return plan.operation(
       on: x, output: [window.outHeight, window.outWidth, channels], keepsInput: true
     ) { memory, x, y throws(NormaError) in
-      try ConvolutionOperation(
+      let product = try ConvolutionOperation(
         convolution, memory, x: x, y: y, weight: weight, bias: bias,
         forwardWorkspace: memory.raw(forward), backwardWorkspace: memory.raw(backward))
+      return weight.around(product, memory)
     }
   }
 }

@@ -20,7 +20,7 @@ final class ConvolutionOperation: Operation {
   private let biasGradient: UnsafeMutablePointer<Float>?
 
   init(
-    _ convolution: Convolution, _ memory: Memory, x: Value, y: Value, weight: StateEntry,
+    _ convolution: Convolution, _ memory: Memory, x: Value, y: Value, weight: PlannedWeight,
     bias: StateEntry?, forwardWorkspace: UnsafeMutableRawPointer,
     backwardWorkspace: UnsafeMutableRawPointer
   ) throws(NormaError) {
@@ -43,7 +43,7 @@ final class ConvolutionOperation: Operation {
     partBiases = biases.assumingMemoryBound(to: Float.self)
     biasGradient = training ? bias.map { memory.state.gradient($0) } : nil
 
-    let plain = try context.memory(c.plainWeights, at: memory.state.value(weight))
+    let plain = try context.memory(c.plainWeights, at: weight.value(memory))
     func reordered(
       _ layout: dnnl_memory_desc_t, at pointer: UnsafeMutableRawPointer
     ) throws(NormaError) -> (memory: dnnl_memory_t, change: BoundPrimitive?) {
@@ -145,7 +145,7 @@ final class ConvolutionOperation: Operation {
           (DNNL_ARG_FROM, try context.memory(layout, at: sum)),
           (
             DNNL_ARG_TO,
-            try context.memory(c.plainWeights, at: memory.state.gradient(weight))
+            try context.memory(c.plainWeights, at: weight.gradient(memory))
           ),
         ])
     }

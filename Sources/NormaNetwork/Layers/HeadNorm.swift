@@ -15,6 +15,11 @@ struct HeadNorm {
     _ spec: NormSpec, _ shape: AttentionShape, prefix: String, in plan: Plan
   ) throws(NormaError) {
     self.shape = shape
+    guard try plan.registry.entry(spec.name).schema.inputs.isEmpty else {
+      throw NormaError(
+        .usage, "nn.attention: norm.\(spec.name) has second inputs, which qk_norm cannot give it",
+        help: "use a norm of one input")
+    }
     norm = try plan.norm(
       spec, on: [shape.tokens, shape.heads, shape.headWidth], axis: [-1], prefix: prefix)
     let bytes = 4 * shape.batch * shape.tokens * shape.width

@@ -24,7 +24,7 @@ public enum LayerCatalog {
     LinearLayer.self, ConvolutionLayer.self, MaxPoolLayer.self, AveragePoolLayer.self,
     GlobalAveragePoolLayer.self, FlattenLayer.self, EmbedLayer.self, AttentionLayer.self,
     ReluLayer.self, GeluLayer.self, SiluLayer.self, TanhLayer.self, SigmoidLayer.self,
-    DropoutLayer.self, ResidualLayer.self, NormLayerKind.self, SequenceLayer.self,
+    DropoutLayer.self, ResidualLayer.self, BranchLayer.self, NormLayerKind.self, SequenceLayer.self,
   ]
 
   /// The schemas of all kinds.

@@ -10,17 +10,18 @@ enum LinearLayer: LayerKind {
     options: [
       LayerOption("units", .units, required: true, "the number of outputs"),
       LayerOption("bias", .bool, default: .bool(true), "whether a bias is added"),
-    ])
+    ], norm: .option("weight_norm"))
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
   ) throws(NormaError) -> Value {
-    try dense(units: plan.units(options), bias: options.bool("bias"), on: x, in: plan)
+    try dense(units: plan.units(options), bias: options.bool("bias"), weightNorm: options.spec.norm, on: x,
+      in: plan)
   }
 
   /// Plans a dense layer into the layer at hand; `prefix` tells several of one layer apart.
   static func dense(
-    units: Int, bias hasBias: Bool, prefix: String = "", on x: Value, in plan: Plan
+    units: Int, bias hasBias: Bool, weightNorm: NormSpec? = nil, prefix: String = "", on x: Value, in plan: Plan
   ) throws(NormaError) -> Value {
     guard let inputs = x.shape.last, inputs > 0 else {
       throw NormaError(
@@ -29,8 +30,8 @@ enum LinearLayer: LayerKind {
     }
     // Kaiming-uniform with a = sqrt(5), as PyTorch does, comes to this bound.
     let bound = 1 / Double(inputs).squareRoot()
-    let weight = try plan.parameter(
-      prefix + "weight", shape: [units, inputs], role: .weight, .uniform(bound: bound))
+    let weight = try PlannedWeight(
+      prefix + "weight", shape: [units, inputs], bound: bound, norm: weightNorm, in: plan)
     let bias =
       hasBias
       ? try plan.parameter(prefix + "bias", shape: [units], role: .shift, .uniform(bound: bound))
@@ -39,13 +40,13 @@ enum LinearLayer: LayerKind {
     let training = plan.isTraining
     return plan.operation(on: x, output: x.shape.dropLast() + [units], keepsInput: true) {
       memory, x, y in
-      LinearOperation(
+      let product = LinearOperation(
         rows: rows, inputs: inputs, units: units, x: memory.floats(x.data),
-        y: memory.floats(y.data), weight: memory.state.value(weight),
+        y: memory.floats(y.data), weight: weight.value(memory),
         bias: bias.map { memory.state.value($0) }, dx: memory.floats(x.gradient),
-        dy: memory.floats(y.gradient),
-        weightGradient: training ? memory.state.gradient(weight) : nil,
+        dy: memory.floats(y.gradient), weightGradient: training ? weight.gradient(memory) : nil,
         biasGradient: training ? bias.map { memory.state.gradient($0) } : nil)
+      return weight.around(product, memory)
     }
   }
 }

@@ -29,8 +29,9 @@ enum NormLayerKind: LayerKind {
       addsResidual: x.addend != nil, keepsSum: plan.isTraining || x.fork != nil,
       addsSkipGradient: plan.isTraining && x.fork != nil && x.gradient != nil,
       activation: fuses ? plan.takeActivation() : nil)
-    let norm = try plan.norm(
-      spec, on: x.shape, axis: options.ints("axis") ?? [-1], fusion: fusion)
+    let axis = options.ints("axis") ?? [-1]
+    let second = try plan.connections(options.spec, to: spec, on: x.shape, axis: axis)
+    let norm = try plan.norm(spec, on: x.shape, axis: axis, fusion: fusion)
     let (addend, fork) = (x.addend?.data, x.fork)
     addend?.use(at: plan.now)
     let sum = fusion.keepsSum ? plan.saved(bytes: 4 * plan.batch * x.count) : nil
@@ -38,7 +39,7 @@ enum NormLayerKind: LayerKind {
     // Backward reads the sum where there is one.
     return plan.operation(on: x, output: x.shape, keepsInput: addend == nil) { memory, x, y in
       norm.operation(
-        memory, input: x.data, residual: addend, sum: sum, output: y.data,
+        memory, input: x.data, second: second, residual: addend, sum: sum, output: y.data,
         inputGradient: x.gradient, outputGradient: y.gradient, sumGradient: fork?.gradient)
     }
   }
@@ -56,21 +57,40 @@ struct PlannedNorm {
 
   /// The norm at work from one slot to another, with those of its neighbours that it was planned for.
   func operation(
-    _ memory: Memory, input: Slot, residual: Slot? = nil, sum: Slot? = nil, output: Slot,
-    inputGradient: Slot?, outputGradient: Slot?, sumGradient: Slot? = nil
+    _ memory: Memory, input: Slot, second: [Connection] = [], residual: Slot? = nil,
+    sum: Slot? = nil, output: Slot, inputGradient: Slot?, outputGradient: Slot?,
+    sumGradient: Slot? = nil
   ) -> any Operation {
     var call = KernelCall()
-    call.inputs = [UnsafePointer(memory.floats(input))]
-    call.parameters = parameters.map { UnsafePointer(memory.state.value($0)) }
-    call.buffers = buffers.map { memory.state.value($0) }
-    call.hyper = layer.realHyper
+    call.inputs = ([input] + second.map(\.data)).map { UnsafePointer(memory.floats($0)) }
     call.residual = memory.floats(residual).map { UnsafePointer($0) }
     call.sum = memory.floats(sum)
     call.sumGradient = memory.floats(sumGradient).map { UnsafePointer($0) }
     call.output = memory.floats(output)
     call.outputGradient = memory.floats(outputGradient).map { UnsafePointer($0) }
-    call.inputGradients = [memory.floats(inputGradient)]
-    if outputGradient != nil {
+    call.inputGradients = ([inputGradient] + second.map(\.gradient)).map { memory.floats($0) }
+    return operation(memory, call)
+  }
+
+  /// The norm at work on memory that is no slot, such as a weight.
+  func operation(
+    _ memory: Memory, input: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>,
+    inputGradient: UnsafeMutablePointer<Float>?, outputGradient: UnsafeMutablePointer<Float>?
+  ) -> any Operation {
+    var call = KernelCall()
+    call.inputs = [UnsafePointer(input)]
+    call.output = output
+    call.outputGradient = outputGradient.map { UnsafePointer($0) }
+    call.inputGradients = [inputGradient]
+    return operation(memory, call)
+  }
+
+  private func operation(_ memory: Memory, _ tensors: KernelCall) -> any Operation {
+    var call = tensors
+    call.parameters = parameters.map { UnsafePointer(memory.state.value($0)) }
+    call.buffers = buffers.map { memory.state.value($0) }
+    call.hyper = layer.realHyper
+    if call.outputGradient != nil {
       call.parameterGradients = parameters.map { memory.state.gradient($0) }
     }
     call.saved = memory.raw(saved)
@@ -78,17 +98,74 @@ struct PlannedNorm {
     call.threads = memory.threads
     var back = call
     back.workspace = memory.raw(backWorkspace)
-    if let sum { back.inputs = [UnsafePointer(memory.floats(sum))] }
-    return NormOperation(kernel, forward: call, backward: back)
+    if let sum = call.sum { back.inputs[0] = UnsafePointer(sum) }
+    return NormOperation(kernel, forward: call, backward: back, ramps: layer.ramps)
   }
 }
 
 extension Plan {
+  /// The branches that a norm's second inputs are taken from, in the order of its schema.
+  fileprivate func connections(
+    _ layer: LayerSpec, to spec: NormSpec, on shape: [Int], axis: [Int]
+  ) throws(NormaError) -> [Connection] {
+    let inputs = try registry.entry(spec.name).schema.inputs
+    // A norm that fills a slot of the model may take less than the one the slot was made for.
+    if layer.norm != nil || !inputs.isEmpty {
+      for name in layer.connections.keys.sorted() where !inputs.contains(where: { $0.name == name })
+      {
+        throw NormaError(
+          .usage, "nn.norm: norm.\(spec.name) has no input '\(name)'"
+            + Suggestion.phrase(for: name, among: inputs.map(\.name)))
+      }
+    }
+    var found: [Connection] = []
+    for input in inputs {
+      let (name, roles) = (input.name, input.roles)
+      guard let source = layer.connections[name] else {
+        throw NormaError(
+          .usage, "nn.norm: norm.\(spec.name) needs an input '\(name)'",
+          help: "nn.branch { name = \"a\", ... } before it, then nn.norm {"
+            + " \"\(spec.name)\", \(name) = \"a\" }")
+      }
+      guard let branch = branches[source] else {
+        throw NormaError(
+          .usage,
+          "nn.norm: no branch '\(source)' before it"
+            + Suggestion.phrase(for: source, among: branches.keys)
+            + (branches.isEmpty
+              ? "" : "   (there are: \(branches.keys.sorted().joined(separator: ", ")))"))
+      }
+      let layout = try TensorLayout(shape: [batch] + shape, axis: axis)
+      guard roles.isSuperset(of: .batch) else {
+        throw NormaError(
+          .usage, "nn.norm: the input '\(name)' varies along (\(roles)), but every branch along the"
+            + " batch", help: "such inputs are for norma apply")
+      }
+      let needed = Array(layout.shape(along: roles).dropFirst())
+      guard branch.value.shape == needed else {
+        throw NormaError(
+          .usage,
+          "nn.norm: the input '\(name)' of norm.\(spec.name) needs shape \(needed), but the branch"
+            + " '\(source)' has \(branch.value.shape)",
+          help: "it varies along \(roles == .all ? "everything that x does" : "\(roles)")")
+      }
+      found.append(branch.connect(in: self))
+    }
+    return found
+  }
+
   /// Plans a norm of values of the given shape; `prefix` tells several norms of one layer apart.
   func norm(
     _ spec: NormSpec, on shape: [Int], axis: [Int], prefix: String = "", fusion: Fusion = Fusion()
   ) throws(NormaError) -> PlannedNorm {
     let layout = try TensorLayout(shape: [batch] + shape, axis: axis)
+    return try norm(spec, on: layout, prefix: prefix, fusion: fusion)
+  }
+
+  /// Plans a norm of a tensor, be it values or a weight.
+  func norm(
+    _ spec: NormSpec, on layout: TensorLayout, prefix: String, fusion: Fusion = Fusion()
+  ) throws(NormaError) -> PlannedNorm {
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     let kernel: any NormKernel
     do throws(NormaError) {
@@ -130,15 +207,27 @@ extension Plan {
 
 private final class NormOperation: Operation {
   private let kernel: any NormKernel
-  private let forwardCall: KernelCall
-  private let backwardCall: KernelCall
+  private var forwardCall: KernelCall
+  private var backwardCall: KernelCall
+  private let ramps: [(index: Int, ramp: Ramp)]
 
-  init(_ kernel: any NormKernel, forward: KernelCall, backward: KernelCall) {
+  init(
+    _ kernel: any NormKernel, forward: KernelCall, backward: KernelCall,
+    ramps: [(index: Int, ramp: Ramp)]
+  ) {
     self.kernel = kernel
     forwardCall = forward
     backwardCall = backward
+    self.ramps = ramps
   }
 
-  func forward(_ run: Run) throws(NormaError) { try kernel.forward(forwardCall) }
-  func backward(_ run: Run) throws(NormaError) { try kernel.backward(backwardCall) }
+  func forward(_ run: Run) throws(NormaError) {
+    for (index, ramp) in ramps { forwardCall.hyper[index] = ramp.value(at: run.step) }
+    try kernel.forward(forwardCall)
+  }
+
+  func backward(_ run: Run) throws(NormaError) {
+    for (index, ramp) in ramps { backwardCall.hyper[index] = ramp.value(at: run.step) }
+    try kernel.backward(backwardCall)
+  }
 }

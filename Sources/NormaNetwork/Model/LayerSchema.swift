@@ -16,6 +16,8 @@ public struct LayerOption: Sendable {
     case bool
     /// As `size(min: 0)`, or the word `same`.
     case padding
+    /// A word of the user's own.
+    case word
     /// A positive integer, or the word `vocabulary` for the number of the data's symbols.
     case units
   }
@@ -51,6 +53,7 @@ public struct LayerOption: Sendable {
     case .real(let low, let high): "a number >= \(low) and < \(high)"
     case .bool: "true or false"
     case .padding: "an integer >= 0, two of them, or \"same\""
+    case .word: "a word"
     case .units: "an integer >= 1, or \"vocabulary\""
     }
   }
@@ -70,6 +73,7 @@ public struct LayerOption: Sendable {
     case (.padding, .number(let v)): return whole(v, 0)
     case (.padding, .numbers(let vs)): return vs.count == 2 && vs.allSatisfy { whole($0, 0) }
     case (.padding, .text(let word)): return word == "same"
+    case (.word, .text(let word)): return !word.isEmpty
     case (.units, .number(let v)): return whole(v, 1)
     case (.units, .text(let word)): return word == "vocabulary"
     default: return false

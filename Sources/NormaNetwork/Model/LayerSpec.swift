@@ -61,14 +61,17 @@ public struct LayerSpec: Hashable, Sendable {
   public var layers: [LayerSpec]
   /// The norm of a `norm` layer, nil takes the model's; of an attention, the one on queries and keys.
   public var norm: NormSpec?
+  /// Of a `norm` layer: the branch that each of the norm's second inputs is taken from.
+  public var connections: [String: String]
   /// Where a script wrote it.
   public var place: SourcePlace?
 
   /// Makes a spec; it is checked when a network is built.
   public init(
     _ kind: String, _ options: [String: OptionValue] = [:], layers: [LayerSpec] = [],
-    norm: NormSpec? = nil, place: SourcePlace? = nil
+    norm: NormSpec? = nil, connections: [String: String] = [:], place: SourcePlace? = nil
   ) {
+    self.connections = connections
     self.kind = kind
     self.options = options
     self.layers = layers
@@ -153,6 +156,10 @@ extension LayerSpec {
   /// x + layers(x).
   public static func residual(_ layers: [LayerSpec]) -> LayerSpec {
     LayerSpec("residual", layers: layers)
+  }
+  /// What the layers make of the input, under a name, for norms further on.
+  public static func branch(_ name: String, _ layers: [LayerSpec]) -> LayerSpec {
+    LayerSpec("branch", ["name": .text(name)], layers: layers)
   }
   /// Layers one after the other.
   public static func sequence(_ layers: [LayerSpec]) -> LayerSpec {

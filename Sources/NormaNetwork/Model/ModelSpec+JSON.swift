@@ -54,7 +54,7 @@ extension ModelSpec: Codable {
 }
 
 extension LayerSpec: Codable {
-  private enum Key: String, CodingKey { case kind, options, layers, norm, place }
+  private enum Key: String, CodingKey { case kind, options, layers, norm, connections, place }
 
   /// Reads what `encode` wrote.
   public init(from decoder: any Decoder) throws {
@@ -64,6 +64,8 @@ extension LayerSpec: Codable {
       try container.decodeIfPresent([String: OptionValue].self, forKey: .options) ?? [:],
       layers: try container.decodeIfPresent([LayerSpec].self, forKey: .layers) ?? [],
       norm: try container.decodeIfPresent(NormRecord.self, forKey: .norm)?.spec,
+      connections: try container.decodeIfPresent([String: String].self, forKey: .connections)
+        ?? [:],
       place: try container.decodeIfPresent(PlaceRecord.self, forKey: .place)?.place)
   }
 
@@ -73,6 +75,7 @@ extension LayerSpec: Codable {
     try container.encode(kind, forKey: .kind)
     if !options.isEmpty { try container.encode(options, forKey: .options) }
     if !layers.isEmpty { try container.encode(layers, forKey: .layers) }
+    if !connections.isEmpty { try container.encode(connections, forKey: .connections) }
     try container.encodeIfPresent(norm.map(NormRecord.init), forKey: .norm)
     try container.encodeIfPresent(place.map(PlaceRecord.init), forKey: .place)
   }
@@ -141,6 +144,7 @@ private struct HyperRecord: Codable {
     case .int(let value): try container.encode(value)
     case .bool(let value): try container.encode(value)
     case .choice(let value): try container.encode(value)
+    case .ramp(let ramp): try container.encode("\(ramp)")
     case .none: try container.encodeNil()
     }
   }

@@ -27,6 +27,8 @@ final class Plan {
   private(set) var slots: [Slot] = []
   /// The norms in use, in the order of the layers.
   var norms: [() -> NormUse] = []
+  /// Values that norms may take as second inputs, by name.
+  var branches: [String: Branch] = [:]
   /// The layer being planned.
   private(set) var layer: LayerName
   /// The layer after it in the same sequence, and whether its work is done already.

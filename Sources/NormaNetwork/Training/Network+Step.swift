@@ -61,6 +61,7 @@ extension Network {
     }
     try fill(program, input, labels)
     let run = run(step: step)
+    lastStep = step
     ck_serial_libraries()
     try program.forward(run)
     let total = lossPass(program, count: labels.count, gradient: true, run)
@@ -94,7 +95,7 @@ extension Network {
           + " \(labels.count / positions)")
     }
     try fill(evaluationProgram, input, labels)
-    let run = run(step: 0)
+    let run = run(step: lastStep)
     ck_serial_libraries()
     try evaluationProgram.forward(run)
     return lossPass(evaluationProgram, count: labels.count, gradient: false, run)
@@ -121,7 +122,7 @@ extension Network {
       try copy(input, to: evaluationProgram)
     }
     ck_serial_libraries()
-    try evaluationProgram.forward(run(step: 0))
+    try evaluationProgram.forward(run(step: lastStep))
     let classes = outputShape.reduce(1, *)
     return Array(UnsafeBufferPointer(start: evaluationProgram.output, count: count * classes))
   }

@@ -145,6 +145,9 @@ public final class Network {
   /// Bytes of all planned memory: state, activations, gradients, workspaces.
   public var plannedBytes: Int { arena.bytes + memory.arena.bytes }
 
+  /// The step that inference belongs to: the last one trained, or the end of all training.
+  var lastStep = Int.max
+
   func run(step: Int) -> Run { Run(threads: threads, step: step, seed: seed) }
 
   func update(_ run: Run) -> Double? { optimizer?.update(run) }

@@ -72,7 +72,8 @@ struct ApplyJob {
       outputGradient = nil
     }
     var others: [(name: String, shape: [Int], array: NPYArray)] = []
-    for (name, roles) in schema.inputs {
+    for input in schema.inputs {
+      let (name, roles) = (input.name, input.roles)
       let shape = layout.shape(along: roles)
       guard let file = second.first(where: { $0.name == name })?.value else {
         throw NormaError(
