@@ -10,6 +10,7 @@ norm.define("batch_renorm", {
     d_max = norm.real { 5, min = 0, doc = "the largest shift, in running deviations" } },
   param = { gamma = norm.per_channel { 1 }, beta = norm.per_channel { 0 } },
   buffer = { mean = norm.per_channel { 0 }, variance = norm.per_channel { 1 } },
+  claims = { correction = 0 },
   forward = function(x, s, mode)
     local running = (s.variance + s.epsilon):sqrt()
     if not mode.train then return (x - s.mean) / running * s.gamma + s.beta end

@@ -8,6 +8,7 @@ norm.define("ghost_batch", {
     momentum = norm.real { 0.1, min = 0, max = 1, doc = "weight of the new statistics" } },
   param = { gamma = norm.per_channel { 1 }, beta = norm.per_channel { 0 } },
   buffer = { mean = norm.per_channel { 0 }, variance = norm.per_channel { 1 } },
+  claims = { epsilon = "inside" },
   forward = function(x, s, mode)
     local mean, variance = s.mean, s.variance
     if mode.train then

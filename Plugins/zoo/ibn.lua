@@ -7,6 +7,7 @@ norm.define("ibn", {
     momentum = norm.real { 0.1, min = 0, max = 1, doc = "weight of the new statistics" } },
   param = { gamma = norm.per_channel { 1 }, beta = norm.per_channel { 0 } },
   buffer = { mean = norm.per_channel { 0 }, variance = norm.per_channel { 1 } },
+  claims = { correction = 1 },
   forward = function(x, s, mode)
     local n = x:size("channel")
     local half = math.max(1, n // 2)

@@ -5,6 +5,7 @@ norm.define("pair", {
   hyper = {
     scale = norm.real { 1, above = 0, doc = "the root mean square length of a row" },
     epsilon = norm.real { 1e-5, min = 0, doc = "added under the root" } },
+  claims = { infer = "batch" },
   forward = function(x, s)
     local c = x - x:mean("batch", "space")
     return s.scale * c * ((c^2):sum("channel"):mean("batch", "space") + s.epsilon):rsqrt()

@@ -5,6 +5,7 @@ norm.define("pair_individual", {
   hyper = {
     scale = norm.real { 1, above = 0, doc = "the length of a row" },
     epsilon = norm.real { 1e-5, min = 0, doc = "added to the length" } },
+  claims = { infer = "batch" },
   forward = function(x, s)
     local c = x - x:mean("batch", "space")
     return s.scale * c / (c:norm(2, "channel") + s.epsilon)

@@ -6,6 +6,7 @@ norm.define("partial_rms", {
     part = norm.int { 16, min = 1, doc = "the first of so many parts of the channels is looked at" },
     epsilon = norm.real { 1e-8, min = 0, doc = "added to the root mean square" } },
   param = { gamma = norm.per_channel { 1 } },
+  claims = { statistics = { "channel" }, epsilon = "outside" },
   forward = function(x, s)
     local first = math.max(1, x:size("channel") // s.part)
     local rms = x:slice("channel", 1, first):mean_square("channel"):sqrt()

@@ -6,6 +6,7 @@ norm.define("spade", {
     epsilon = norm.real { 1e-5, min = 0, doc = "added to the variance" },
     momentum = norm.real { 0.1, min = 0, max = 1, doc = "weight of the new statistics" } },
   buffer = { mean = norm.per_channel { 0 }, variance = norm.per_channel { 1 } },
+  claims = { statistics = { "batch", "space" }, epsilon = "inside", correction = 1 },
   forward = function(x, s, mode)
     local mean, variance = s.mean, s.variance
     if mode.train then

@@ -73,19 +73,25 @@ struct ChannelCounts {
   /// - Throws: why the norm refuses every one of them.
   init(_ spec: NormSpec, in registry: NormRegistry) throws(NormaError) {
     var accepted: [Int] = []
+    var degenerate: [Int] = []
     var refusal: NormaError?
     for channels in 3...128 {
       do throws(NormaError) {
         let layer = try NormLayer(spec, in: registry, channelShape: [channels])
         let splits = try layer.entry.provider.splits(layer.hyper, channels: channels)
-        // Two values a group are normalized to ±1 whatever they are: the gradient is rounding alone.
-        if let groups = splits.groups, channels / groups == 2 { continue }
         chunk = splits.chunkSize ?? 1
-        accepted.append(channels)
+        // Two values a group are normalized to ±1 whatever they are: the gradient is rounding alone. One
+        // says nothing of groups.
+        if let groups = splits.groups, groups > 1, channels / groups <= 2 {
+          degenerate.append(channels)
+        } else {
+          accepted.append(channels)
+        }
       } catch {
         refusal = error
       }
     }
+    if accepted.isEmpty { accepted = degenerate }
     guard let first = accepted.first, let last = accepted.last else {
       throw refusal ?? NormaError(.gate, "\(spec.name) accepts no channel count from 3 to 128")
     }

@@ -71,23 +71,29 @@ extension NormCheck {
       steepest
       ? zip(reference.y, reference.x).map { $0 / $1 }.largest
       : reference.y.largest / max(reference.x.largest, 1e-30)
-    for name in tested.inputNames {
-      measure(
-        "gradient of '\(name)'", tested.inputGradients[name], reference.inputGradients[name],
-        gradient, floor: slope * dy.largest)
-    }
     // A sum over the tensor is as exact as its terms are large, however much of them cancels: as if at
     // random, or all of it where x hardly varies or each value is a statistic of its own. Two bits more go
     // there.
     let height = steepest ? 4 * slope * reference.x.largest : reference.y.rootMeanSquare
     let term = height * dy.rootMeanSquare
+    func floor(sumOf terms: Double) -> Double {
+      term * (example.values.hardlyVaries || steepest ? terms : terms.squareRoot())
+    }
+    for name in tested.inputNames {
+      let count = tested.inputs[name]?.count ?? 1
+      let terms = Double(example.layout.count / max(count, 1))
+      measure(
+        "gradient of '\(name)'", tested.inputGradients[name], reference.inputGradients[name],
+        gradient,
+        floor: count == example.layout.count ? slope * dy.largest : floor(sumOf: terms))
+    }
     for state in tested.layer.parameters {
       let name = state.spec.name
       let terms = Double(example.layout.count / max(state.count, 1))
       measure(
         "gradient of '\(name)'", tested.parameterGradients[name],
         reference.parameterGradients[name], gradient,
-        floor: term * (example.values.hardlyVaries || steepest ? terms : terms.squareRoot()))
+        floor: floor(sumOf: terms))
     }
     for state in tested.layer.buffers where tested.mode == .train {
       let name = state.spec.name

@@ -210,6 +210,16 @@ public final class DefinitionBuilder {
   /// Declares that what the formula stops is left out of the gradient on purpose.
   public func partialGradient() { schema.gradient = .partial }
 
+  /// Says of the norm what `norms check` then holds it to.
+  public func claims(
+    statistics: RoleSet? = nil, epsilon: Claims.EpsilonPlace? = nil, correction: Int? = nil,
+    infersFromBatch: Bool = false
+  ) {
+    schema.claims = Claims(
+      statistics: statistics, epsilon: epsilon, correction: correction,
+      infersFromBatch: infersFromBatch)
+  }
+
   /// Declares a real hyper-parameter.
   public func real(
     _ name: String, default value: Double, _ bounds: Bounds = Bounds(), _ doc: String = ""

@@ -109,8 +109,16 @@ public struct Claims: Sendable, Hashable {
   /// Whether inference looks at the other samples too.
   public var infersFromBatch = false
 
-  /// Nothing claimed.
-  public init() {}
+  /// Makes claims; what is left out is not claimed.
+  public init(
+    statistics: RoleSet? = nil, epsilon: EpsilonPlace? = nil, correction: Int? = nil,
+    infersFromBatch: Bool = false
+  ) {
+    self.statistics = statistics
+    self.epsilon = epsilon
+    self.correction = correction
+    self.infersFromBatch = infersFromBatch
+  }
 }
 
 /// Another name for a hyper-parameter, with the translation of its value.

@@ -232,6 +232,117 @@ def unit(x, p, b, h, train):
     return x * torch.rsqrt(torch.clamp((x**2).sum(dim=C, keepdim=True), min=1e-24))
 
 
+def partial_rms(x, p, b, h, train):
+    k = max(1, x.shape[C] // h["part"])
+    return x / (torch.sqrt(mean(x[..., :k] ** 2, C)) + 1e-8) * p["gamma"]
+
+
+def ibn(x, p, b, h, train):  # torch.nn.functional.instance_norm and batch_norm
+    half = x.shape[C] // 2
+    mean_, variance = b["mean"].clone(), b["variance"].clone()
+    image = x.permute(0, 2, 1)
+    batch = F.batch_norm(image, mean_, variance, training=train, momentum=0.1)
+    if train:
+        b["new_mean"], b["new_variance"] = mean_, variance
+    joined = torch.cat([F.instance_norm(image[:, :half]), batch[:, half:]], dim=1)
+    return joined.permute(0, 2, 1) * p["gamma"] + p["beta"]
+
+
+def ada_layer(x, p, b, h, train, i):  # torch.nn.functional.layer_norm
+    return F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + i["scale"]) + i["shift"]
+
+
+def ada_rms(x, p, b, h, train, i):  # torch.nn.functional.rms_norm
+    return F.rms_norm(x, x.shape[-1:], eps=1e-6) * (1 + i["scale"])
+
+
+def film(x, p, b, h, train, i):
+    return i["gain"] * x + i["shift"]
+
+
+def ada_instance(x, p, b, h, train, i):
+    z = (x - mean(x, S)) / torch.sqrt(var(x, S) + 1e-5)
+    return torch.sqrt(var(i["style"], S) + 1e-5) * z + mean(i["style"], S)
+
+
+def spade(x, p, b, h, train, i):  # torch.nn.functional.batch_norm
+    mean_, variance = b["mean"].clone(), b["variance"].clone()
+    z = F.batch_norm(x.permute(0, 2, 1), mean_, variance, training=train, momentum=0.1)
+    if train:
+        b["new_mean"], b["new_variance"] = mean_, variance
+    return z.permute(0, 2, 1) * (1 + i["gain"]) + i["shift"]
+
+
+def masked_batch(x, p, b, h, train, i):
+    m, v = b["mean"], b["variance"]
+    if train:
+        w = i["mask"] / i["mask"].sum()
+        m = (w * x).sum(dim=(N, S), keepdim=True)
+        v = (w * (x - m) ** 2).sum(dim=(N, S), keepdim=True)
+        track(b, "mean", m, 0.01)
+        track(b, "variance", v, 0.01)
+    return (x - m) / torch.sqrt(v + 1e-3) * p["gamma"] + p["beta"]
+
+
+def message(x, p, b, h, train, i):  # torch.nn.functional.normalize
+    return F.normalize(x, dim=C, eps=1e-12) * i["features"].norm(dim=C, keepdim=True) * p["scale"]
+
+
+class PowerStep(torch.autograd.Function):
+    """Algorithm 2 of the paper, lines 5 to 9 of forward and 3 to 7 of backward."""
+
+    @staticmethod
+    def forward(ctx, x, psi2, nu):
+        z = x / torch.sqrt(psi2 + 1e-5)
+        ctx.save_for_backward(z, psi2, nu)
+        return z
+
+    @staticmethod
+    def backward(ctx, g):
+        z, psi2, nu = ctx.saved_tensors
+        return (g - nu * z) / torch.sqrt(psi2 + 1e-5), None, None
+
+
+def power(x, p, b, h, train):
+    psi2, nu = b["square"], b["drift"]
+    if not train:
+        return x / torch.sqrt(psi2 + 1e-5) * p["gamma"] + p["beta"]
+    track(b, "square", mean(x**2, N, S), 0.1)
+    z = PowerStep.apply(x, psi2, nu)
+    y = z * p["gamma"] + p["beta"]
+
+    def after(dy):
+        gamma2, along = mean(z**2, N, S), mean(dy * p["gamma"] * z, N, S)
+        b["new_drift"] = nu * (1 - 0.1 * gamma2.reshape(-1)) + 0.1 * along.reshape(-1)
+
+    y.register_hook(after)
+    return y
+
+
+def weight_standard(x, p, b, h, train):
+    return (x - mean(x, S)) / torch.sqrt(var(x, S) + 1e-6)
+
+
+def scaled_weight_standard(x, p, b, h, train):
+    return p["gain"] * x.shape[S] ** -0.5 * weight_standard(x, p, b, h, train)
+
+
+def weight_length(x, p, b, h, train):
+    return p["g"] * F.normalize(x, dim=S, eps=1e-12)
+
+
+def spectral(x, p, b, h, train):
+    # One matrix for all: rows are channels, as torch.nn.utils.parametrizations.spectral_norm has it.
+    w = x.permute(2, 0, 1).reshape(x.shape[C], -1)
+    u = F.normalize(b["u"], dim=0)
+    with torch.no_grad():
+        v = F.normalize(w.T @ b["u"], dim=0)
+        if train:
+            u = F.normalize(w @ v, dim=0)
+            b["new_u"] = u
+    return x / (u @ w @ v)
+
+
 AFFINE = {"gamma": C, "beta": C}
 RUNNING = {"mean": 0.1, "variance": 1.0}
 NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are drawn around
@@ -251,9 +362,23 @@ NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are
     "switchable": ({**AFFINE, **{k: 0 for k in ("m1", "m2", "m3", "v1", "v2", "v3")}}, RUNNING),
     "unit": ({}, {}), "evonorm_b1": (AFFINE, {"variance": 1.0}),
     "mean_subtraction": ({}, {}), "rezero": ({"alpha": 0}, {}),
+    "partial_rms": ({"gamma": C}, {}), "ibn": (AFFINE, RUNNING), "ada_layer": ({}, {}),
+    "ada_rms": ({}, {}), "film": ({}, {}), "ada_instance": ({}, {}), "spade": ({}, RUNNING),
+    "masked_batch": (AFFINE, RUNNING), "message": ({"scale": 0}, {}),
+    "power": (AFFINE, {"square": 1.0, "drift": 0.0}), "weight_standard": ({}, {}),
+    "scaled_weight_standard": ({"gain": C}, {}), "weight_length": ({"g": C}, {}),
+    "spectral": ({}, {"u": 1.0}),
+}
+PER_SAMPLE, FULL, POSITION = (N, C), (N, S, C), (N, S)
+INPUTS = {  # second inputs and the roles along which each varies
+    "ada_layer": {"scale": PER_SAMPLE, "shift": PER_SAMPLE}, "ada_rms": {"scale": PER_SAMPLE},
+    "film": {"gain": PER_SAMPLE, "shift": PER_SAMPLE}, "ada_instance": {"style": FULL},
+    "spade": {"gain": FULL, "shift": FULL}, "masked_batch": {"mask": POSITION},
+    "message": {"features": FULL},
 }
 HYPER = {name: {"groups": 3} for name in ("evonorm_s0", "evonorm_s1", "evonorm_s2")}
 HYPER["ghost_batch"] = {"size": 2}
+HYPER["partial_rms"] = {"part": 3}
 
 
 def rounded(t):
@@ -276,21 +401,38 @@ def main():
             p = {k: draw(*([channels] if role == C else []), around=0.8, spread=0.3)
                  for k, role in parameters.items()}
             b = {k: draw(channels, around=v, spread=0.05) for k, v in buffers.items()}
+            seconds = {}
+            for k, roles in INPUTS.get(name, {}).items():
+                full = draw(*shape, around=0.5, spread=0.4)
+                full = full if last else full.permute(0, 2, 1)
+                if roles == POSITION:
+                    full = torch.round(full.clip(0, 1) * 4) / 4
+                seconds[k] = full[tuple(slice(None) if r in roles else slice(0, 1) for r in FULL)]
             for train in [True, False] if buffers else [True]:
                 x = x32.clone().requires_grad_()
+                leaves = {k: v.detach().contiguous().requires_grad_() for k, v in seconds.items()}
                 for v in p.values():
                     v.requires_grad_()
                     v.grad = None
                 state = dict(b)
-                y = globals()[name](x if last else x.permute(0, 2, 1), p, state, HYPER.get(name, {}), train)
+                arguments = [x if last else x.permute(0, 2, 1), p, state, HYPER.get(name, {}), train]
+                y = globals()[name](*arguments, *([leaves] if leaves else []))
                 y = y if last else y.permute(0, 2, 1)
                 (y * dy32).sum().backward()
                 results = {"y": rounded(y), "x": rounded(x.grad)}
                 results.update({k: rounded(v.grad) for k, v in p.items()})
+                # A full-size second input lies in memory as x does; smaller ones do anyway.
+                def placed(k, v):
+                    isFull = INPUTS[name][k] == FULL
+                    return v.permute(0, 2, 1) if isFull and not last else v
+
+                results.update({k: rounded(placed(k, torch.zeros_like(v) if v.grad is None else v.grad))
+                                for k, v in leaves.items()})
                 results.update({"buffer:" + k: rounded(state["new_" + k]) for k in b if train})
                 cases.append({
                     "norm": name, "hyper": HYPER.get(name, {}), "input": len(inputs) - 1,
                     "mode": "train" if train else "infer",
+                    "inputs": {k: rounded(placed(k, v)) for k, v in leaves.items()},
                     "parameters": {k: rounded(v) for k, v in p.items()},
                     "buffers": {k: rounded(v) for k, v in b.items()}, "results": results})
     def lines(items):

@@ -152,7 +152,7 @@ func advice() throws {
     ),
     (
       define("return x * s.a", "param = { a = norm.scalar { function() return 'x' end } },"),
-      "demo: the initial value of 'a' must be a finite number, got 'x' for 1 channels"
+      "demo: the initial value of 'a' must be a finite number, got 'x' for 8 channels"
     ),
     (
       define(

@@ -34,6 +34,7 @@ struct ZooTests {
       let hyper: [String: Int]
       let input: Int
       let mode: String
+      let inputs: [String: [Double]]
       let parameters: [String: [Double]]
       let buffers: [String: [Double]]
       let results: [String: [Double]]
@@ -66,6 +67,7 @@ struct ZooTests {
       let harness = try KernelHarness(
         layer: layer, layout: layout, mode: try #require(Mode(rawValue: example.mode)))
       func floats(_ values: [Double]) -> [Float] { values.map { Float($0) } }
+      harness.inputs = example.inputs.mapValues(floats)
       harness.x = floats(input.x)
       #expect(Set(harness.parameters.keys) == Set(example.parameters.keys), "\(title)")
       #expect(Set(harness.buffers.keys) == Set(example.buffers.keys), "\(title)")

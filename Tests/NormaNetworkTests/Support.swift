@@ -26,10 +26,11 @@ let plainSGD = TrainingSpec(optimizer: .sgd(rate: 0.1), steps: 100)
 /// A network that also gives the input's gradient.
 func network(
   _ layers: [LayerSpec], input: [Int], batch: Int, norm: NormSpec? = nil,
-  training: TrainingSpec? = plainSGD, threads: Int = 1, seed: UInt64 = 5
+  training: TrainingSpec? = plainSGD, threads: Int = 1, seed: UInt64 = 5,
+  registry: NormRegistry = .builtIn()
 ) throws -> Network {
   try Network(
-    ModelSpec("test", input: input, norm: norm, layers: layers), registry: .builtIn(),
+    ModelSpec("test", input: input, norm: norm, layers: layers), registry: registry,
     batch: batch, training: training, threads: threads, seed: seed, wantsInputGradient: true)
 }
 
@@ -52,9 +53,10 @@ func relativeError(_ a: [Float], _ b: [Double], scale: Double? = nil) -> Double 
 /// Elements whose differences up and down disagree lie at a kink and are left out; most must remain.
 func checkGradients(
   _ layers: [LayerSpec], input: [Int], batch: Int, x: [Float]? = nil, norm: NormSpec? = nil,
-  step: Float = 0.02, tolerance: Double = 2e-3
+  step: Float = 0.02, tolerance: Double = 2e-3, registry: NormRegistry = .builtIn()
 ) throws {
-  let net = try network(layers + [.linear(3)], input: input, batch: batch, norm: norm)
+  let net = try network(
+    layers + [.linear(3)], input: input, batch: batch, norm: norm, registry: registry)
   let count = batch * input.reduce(1, *)
   let x = x ?? separated(count, seed: 11)
   let weights = normal(batch * net.outputShape.reduce(1, *), seed: 12)

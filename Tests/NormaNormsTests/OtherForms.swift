@@ -9,6 +9,7 @@ enum OtherForms {
   /// Some of the gradient is left out on purpose.
   static let stopped = NormDefinition("stopped", summary: "centring without a gradient") { n in
     n.partialGradient()
+    n.claims(infersFromBatch: true)
     let gamma = n.parameter("gamma", per: .channel, initial: 1, role: .gain)
     return { x, _ in
       let spread = (x.variance([.batch, .space]) + 0.1).sqrt().stopGradient()
@@ -55,6 +56,7 @@ enum OtherForms {
 
   /// One statistic of the whole tensor.
   static let scalar = NormDefinition("whole", summary: "one scale for the tensor") { n in
+    n.claims(infersFromBatch: true)
     let gain = n.parameter("gain", per: .none, initial: 1, role: .gain)
     return { x, _ in x * (x.meanSquare(.all) + 1e-6).rsqrt() * gain }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import NormaConformance
 import NormaCore
 import NormaNorms
 import NormaPlugins
@@ -202,5 +203,29 @@ struct ScaleNormTests {
     } throws: {
       "\($0)".contains("has no formula")
     }
+  }
+
+  @Test(
+    "Wrong variants are caught by the check that should catch them",
+    arguments: [
+      // Strides are taken for 1 where the result is written.
+      ("y[at + i * v.stride] =", "y[at + i] =", "only its own memory is written"),
+      // The gradient of g depends on how many threads work.
+      (
+        "*dg = (float)sum;", "*dg = (float)(sum * (1 + 1e-4 * call->threads));",
+        "any number of threads gives the same bits"
+      ),
+    ])
+  func wrongVariants(_ right: String, _ wrong: String, _ clause: String) throws {
+    let source = try String(
+      contentsOfFile: Workshop.root + "/Plugins/example-scale/scale.c", encoding: .utf8)
+    #expect(source.contains(right))
+    let workshop = try Workshop()
+    let library = try workshop.library(
+      "wrong", source.replacingOccurrences(of: right, with: wrong), ["-lm", "-D_GNU_SOURCE"])
+    let registry = NormRegistry()
+    try PluginLoader().load(library, into: registry)
+    let failures = checkNorm(NormSpec("example/scale"), in: registry).filter { !$0.passed }
+    #expect(failures.contains { $0.name == clause }, "\(failures)")
   }
 }

@@ -52,7 +52,7 @@ struct DefinitionTrial {
     }
   }
 
-  /// The fewest channels that all defaults divide.
+  /// The fewest channels that all defaults divide, but enough for a few slices.
   private var channelCount: Int {
     var channels = 1
     for parameter in entry.schema.hyper {
@@ -64,7 +64,7 @@ struct DefinitionTrial {
       channels = channels / a * value
       if channels > 1 << 40 { return value }
     }
-    return channels
+    return channels < 8 ? channels * ((8 + channels - 1) / channels) : channels
   }
 
   private func unused(_ kind: String, _ name: String, _ remedy: String) -> NormaError {

@@ -10,6 +10,7 @@ extension BuiltIns {
     "batch", summary: "zero mean and unit variance over batch and space of each channel",
     paper: "Ioffe & Szegedy 2015, arXiv:1502.03167"
   ) { n in
+    n.claims(statistics: [.batch, .space], epsilon: .inside)
     let epsilon = n.epsilon()
     let momentum = n.real(
       "momentum", default: 0.1, Bounds(min: 0, max: 1), "weight of the new value in running buffers"

@@ -14,6 +14,7 @@ extension BuiltIns {
       "how many groups; auto: the greatest common divisor of 32 and the channels")
     n.int(
       "channels_per_group", default: nil, divides: .channel, "size of a group, in place of groups")
+    n.claims(statistics: [.member, .space], epsilon: .inside)
     let epsilon = n.epsilon()
     let gamma = n.gamma()
     let beta = n.beta()

@@ -9,6 +9,7 @@ extension BuiltIns {
     "instance", summary: "zero mean and unit variance over the space of each sample's channel",
     paper: "Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022"
   ) { n in
+    n.claims(statistics: .space, epsilon: .inside)
     let epsilon = n.epsilon()
     let gamma = n.gamma()
     let beta = n.beta()

@@ -9,6 +9,7 @@ extension BuiltIns {
     "layer", summary: "zero mean and unit variance over the channels of each position",
     paper: "Ba, Kiros & Hinton 2016, arXiv:1607.06450"
   ) { n in
+    n.claims(statistics: .channel, epsilon: .inside)
     let epsilon = n.epsilon()
     let gamma = n.gamma()
     let beta = n.beta()

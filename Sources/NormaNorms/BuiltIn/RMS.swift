@@ -9,6 +9,7 @@ extension BuiltIns {
     "rms", summary: "unit root mean square over the channels of each position",
     paper: "Zhang & Sennrich 2019, arXiv:1910.07467"
   ) { n in
+    n.claims(statistics: .channel, epsilon: .inside)
     let epsilon = n.epsilon(1e-6)
     let gamma = n.gamma()
     n.preset("torch", ["epsilon": .real(0x1p-23)])
