@@ -6,6 +6,7 @@ import PackageDescription
 // - liblua5.4: the interpreter scripts run in; a system library with a stable C API.
 // - libdnnl (oneDNN): convolution, matrix product and pooling at the speed of the hardware.
 // - zlib: reading .gz data sets.
+// - libedit: line editing in the console.
 // - libcrypto (OpenSSL): SHA-256, by which cached kernels are named and verified.
 let settings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
@@ -36,6 +37,7 @@ let package = Package(
     .target(name: "CNormaABI", cSettings: cSettings),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CNative", cSettings: cSettings),
@@ -70,7 +72,7 @@ let package = Package(
       name: "norma",
       dependencies: [
         "NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
-        "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal",
+        "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal", "CEdit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -126,3 +126,18 @@ int32_t nl_describe(nl_state *state, int32_t index) {
   lua_pushvalue(state, index);
   return nl_call(state, 1, 1);
 }
+
+bool nl_function_place(
+  nl_state *state, int32_t index, const char **source, size_t *count, int32_t *line) {
+  lua_Debug record;
+  lua_pushvalue(state, index);
+  lua_getinfo(state, ">S", &record);
+  *source = record.source;
+  *count = record.srclen;
+  *line = record.linedefined;
+  return *record.what != 'C';
+}
+
+const char *nl_captured(nl_state *state, int32_t index, int32_t n) {
+  return lua_getupvalue(state, index, n);
+}

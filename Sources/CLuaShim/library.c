@@ -89,6 +89,71 @@ static int safe_rep(lua_State *state) {
   return stock(state);
 }
 
+// Whether the item that ends at `p` is repeated, and its length with the sign.
+static bool repeats(const char *p, const char *end) {
+  return p < end && (*p == '*' || *p == '+' || *p == '-');
+}
+
+// Where the item that begins at `p` ends; sets are one item.
+static const char *item_end(const char *p, const char *end) {
+  if (*p++ == '%') return p < end ? p + 1 : end;
+  if (p[-1] != '[') return p;
+  if (p < end && *p == '^') p++;
+  // A ] at the very beginning stands for itself.
+  do {
+    if (p >= end) return end;
+    if (*p++ == '%' && p < end) p++;
+  } while (p < end && *p != ']');
+  return p < end ? p + 1 : end;
+}
+
+// How many steps the stock matcher may take, which no hook can stop: with k repetitions that may have
+// to give back what they took, all ways to cut n characters into k + 1 pieces, from every start.
+static double pattern_steps(const char *p, size_t length, size_t subject) {
+  const char *end = p + length;
+  bool anchored = length > 0 && *p == '^';
+  if (anchored) p++;
+  int repetitions = 0, pending = 0;
+  while (p < end) {
+    bool walks = *p == '%' && p + 1 < end && (p[1] == 'b' || (p[1] >= '1' && p[1] <= '9'));
+    if (*p == '(' || *p == ')') {
+      p++;
+      continue;
+    }
+    // What follows may fail: the repetitions before it count.
+    repetitions += pending + walks;
+    pending = 0;
+    const char *next = item_end(p, end);
+    if (walks && p[1] == 'b') next = next + 2 < end ? next + 2 : end;
+    p = next;
+    if (repeats(p, end)) {
+      pending = 1;
+      p++;
+    } else if (p < end && *p == '?') {
+      p++;
+    }
+  }
+  double steps = 1, n = (double)subject;
+  int pieces = repetitions + !anchored;
+  for (int i = 1; i <= pieces; i++) steps *= (n + i) / i;
+  return steps;
+}
+
+#define PATTERN_STEPS 3e8
+
+static int safe_pattern_function(lua_State *state) {
+  size_t subject, length;
+  luaL_checklstring(state, 1, &subject);
+  const char *pattern = luaL_checklstring(state, 2, &length);
+  bool plain = lua_toboolean(state, 4) && strcmp(lua_tostring(state, lua_upvalueindex(2)), "find") == 0;
+  if (!plain && pattern_steps(pattern, length, subject) > PATTERN_STEPS) {
+    return luaL_error(
+      state, "string.%s: this pattern may take too long on %d bytes: use fewer repetitions or a"
+      " shorter text", lua_tostring(state, lua_upvalueindex(2)), (int)subject);
+  }
+  return stock(state);
+}
+
 // A faked length would keep these C loops going for years.
 static int safe_table_function(lua_State *state) {
   int arguments = lua_gettop(state);
@@ -178,6 +243,10 @@ void nl_open_library(lua_State *state, uint64_t random_seed) {
   lua_register(state, "setmetatable", safe_setmetatable);
   lua_register(state, "load", safe_load);
   wrap(state, LUA_STRLIBNAME, "rep", safe_rep);
+  static const char *const matching[] = {"find", "match", "gmatch", "gsub", NULL};
+  for (const char *const *name = matching; *name; name++) {
+    wrap(state, LUA_STRLIBNAME, *name, safe_pattern_function);
+  }
   static const char *const counted[] = {"insert", "remove", "concat", "unpack", "sort", NULL};
   for (const char *const *name = counted; *name; name++) {
     wrap(state, LUA_TABLIBNAME, *name, safe_table_function);

@@ -53,7 +53,9 @@ struct TensorSlots {
     backward: Bool
   ) {
     slots.initialize(repeating: nil)
-    for i in inputs.indices where isWhole[i] { slots[i] = UnsafeMutablePointer(mutating: call.inputs[i]) }
+    for i in inputs.indices where isWhole[i] {
+      slots[i] = UnsafeMutablePointer(mutating: call.inputs[i])
+    }
     if backward {
       slots[outputGradient] = call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
       if fusion.addsSkipGradient {

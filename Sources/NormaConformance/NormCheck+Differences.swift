@@ -52,7 +52,8 @@ extension NormCheck {
         : CentralDifferences(step: 1e-5, extrapolated: true)
       if harness.layer.entry.schema.gradient == .own {
         ledger.remark(
-          "gradient of 'x' matches differences", "the norm's gradient is its own, not the derivative")
+          "gradient of 'x' matches differences",
+          "the norm's gradient is its own, not the derivative")
         continue
       }
       for name in found.keys.sorted() {

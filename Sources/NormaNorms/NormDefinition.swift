@@ -109,7 +109,8 @@ public struct NormDefinition: Sendable {
       guard let leaf = leaves.first(where: { $0.0 == name }) else {
         if schema.parameters.contains(where: { $0.name == name }) { continue }
         throw NormaError(
-          .script, "\(schema.name): backward gives a gradient of '\(name)', which there is not"
+          .script,
+          "\(schema.name): backward gives a gradient of '\(name)', which there is not"
             + Suggestion.phrase(for: name, among: leaves.map(\.0)),
           help: "gradients belong to x, to inputs and to parameters")
       }

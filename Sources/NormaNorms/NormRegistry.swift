@@ -61,10 +61,13 @@ public final class NormRegistry: Sendable {
         help: "norm.define(\"\(name)\", { ... }), or rename the file")
     }
     let known = names
+    // All of a zoo in a message would hide what it says.
+    let builtIn = all.filter { $0.source == .builtIn }.map(\.schema.name)
+    let shown = known.count <= 12 ? known : builtIn + ["... \(known.count) in all"]
     throw NormaError(
       .usage,
       "no norm named '\(name)'" + Suggestion.phrase(for: name, among: known)
-        + "   (known: \(known.joined(separator: ", ")))")
+        + "   (known: \(shown.joined(separator: ", ")))")
   }
 
   /// All names, sorted; also of norms that are not read yet.

@@ -21,7 +21,8 @@ struct Norma: ParsableCommand {
     version: "norma \(version)",
     subcommands: [
       RunCommand.self, EvaluateCommand.self, ApplyCommand.self, NormsCommand.self,
-      TestCommand.self, PluginsCommand.self, DoctorCommand.self,
+      TestCommand.self, ReplCommand.self, LuaStubsCommand.self, PluginsCommand.self,
+      DoctorCommand.self,
     ])
 
   /// Runs what the arguments ask for; every failure is rendered in one place.

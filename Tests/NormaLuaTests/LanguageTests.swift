@@ -28,25 +28,33 @@ struct LanguageTests {
       """)
   }
 
-  @Test("What slices cannot do is said", arguments: [
-    ("x:slice(\"channel\", 1, 3) * x:slice(\"channel\", 4, 7)",
-      "slices of 3 and 4 channels do not combine in '*'"),
-    ("x * x:slice(\"channel\", 1, 3)", "slices of 7 and 3 channels do not combine in '*'"),
-    ("x:slice(\"channel\", 0, 3)", "channels 0 to 3 of 7 are no slice"),
-    ("x:slice(\"channel\", 3, 9)", "channels 3 to 9 of 7 are no slice"),
-    ("x:slice(\"space\", 1, 3)", "slice goes along \"channel\", got 'space'"),
-    ("x:slice(\"channel\", 1, 3)", "the output is channels 1 to 3 of 7"),
-    ("concat(x:slice(\"channel\", 1, 3), x:slice(\"channel\", 5, 7))",
-      "concat: channels 5 to 7 follow channel 3"),
-    ("concat(x:slice(\"channel\", 1, 3), x:slice(\"channel\", 4, 6))",
-      "concat: channels 7 to 7 are missing"),
-    ("concat(x, x)", "concat takes slices of channels"),
-    ("concat(1, 2)", "slices of a formula's tensor are needed, got 1, 2"),
-    ("x:slice(\"channel\", 1, 6):slice(\"channel\", 1, 3)", "a slice of a slice is not possible"),
-    ("x:mean(\"channel\"):slice(\"channel\", 1, 1)", "has no channels to slice"),
-    ("x:slice(\"channel\", 1, 6):group(2)", "a slice of channels cannot be grouped"),
-    ("x:size(\"batch\")", "size knows \"channel\", and of grouped channels"),
-  ])
+  @Test(
+    "What slices cannot do is said",
+    arguments: [
+      (
+        "x:slice(\"channel\", 1, 3) * x:slice(\"channel\", 4, 7)",
+        "slices of 3 and 4 channels do not combine in '*'"
+      ),
+      ("x * x:slice(\"channel\", 1, 3)", "slices of 7 and 3 channels do not combine in '*'"),
+      ("x:slice(\"channel\", 0, 3)", "channels 0 to 3 of 7 are no slice"),
+      ("x:slice(\"channel\", 3, 9)", "channels 3 to 9 of 7 are no slice"),
+      ("x:slice(\"space\", 1, 3)", "slice goes along \"channel\", got 'space'"),
+      ("x:slice(\"channel\", 1, 3)", "the output is channels 1 to 3 of 7"),
+      (
+        "concat(x:slice(\"channel\", 1, 3), x:slice(\"channel\", 5, 7))",
+        "concat: channels 5 to 7 follow channel 3"
+      ),
+      (
+        "concat(x:slice(\"channel\", 1, 3), x:slice(\"channel\", 4, 6))",
+        "concat: channels 7 to 7 are missing"
+      ),
+      ("concat(x, x)", "concat takes slices of channels"),
+      ("concat(1, 2)", "slices of a formula's tensor are needed, got 1, 2"),
+      ("x:slice(\"channel\", 1, 6):slice(\"channel\", 1, 3)", "a slice of a slice is not possible"),
+      ("x:mean(\"channel\"):slice(\"channel\", 1, 1)", "has no channels to slice"),
+      ("x:slice(\"channel\", 1, 6):group(2)", "a slice of channels cannot be grouped"),
+      ("x:size(\"batch\")", "size knows \"channel\", and of grouped channels"),
+    ])
   func sliceErrors(_ expression: String, _ words: String) throws {
     let error = try normFailure(
       of: """
@@ -79,7 +87,7 @@ struct LanguageTests {
       end
       refused({ gain = g, map = m }, "the input 'row' is missing")
       refused({ gain = m, map = m, row = tensor { 2, 3 } }, "the input 'gain' has shape [3, 5, 2], needed is [3, 2]")
-      refused({ gain = g, map = m, rows = tensor { 2, 3 } }, "no input 'rows'; did you mean 'row'?")
+      refused({ gain = g, map = m, rows = tensor { 2, 3 } }, "no input 'rows' in input; did you mean 'row'?")
       """)
   }
 
@@ -162,7 +170,8 @@ struct LanguageTests {
     #expect(outcome.printed.first?.contains("gain = g") == true)
     #expect(outcome.printed.dropFirst() == ["true", "1..3@0..6"])
     for (text, words) in [
-      ("schedule.ramp { 1, 3 }", "'to'"), ("schedule.ramp { 1, 3, from = 6, to = 2 }", "a ramp goes"),
+      ("schedule.ramp { 1, 3 }", "'to'"),
+      ("schedule.ramp { 1, 3, from = 6, to = 2 }", "a ramp goes"),
       ("norm.rms { epsilon = schedule.ramp { 1, -1, to = 5 } }", "'epsilon' must be >= 0"),
       ("nn.branch { nn.relu() }", "'name' is missing"),
     ] {

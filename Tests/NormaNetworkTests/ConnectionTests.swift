@@ -23,7 +23,9 @@ import Testing
 
   init() throws {
     registry = .builtIn()
-    for norm in [Self.film, Self.moving] { try registry.register(NormEntry(norm, source: .builtIn)) }
+    for norm in [Self.film, Self.moving] {
+      try registry.register(NormEntry(norm, source: .builtIn))
+    }
   }
 
   private func norm(_ gain: String, _ shift: String) -> LayerSpec {
@@ -37,7 +39,9 @@ import Testing
       // Both once more, and what goes on from a branch's beginning.
       norm("gain", "shift"), .sigmoid,
     ]
-    try checkGradients(layers, input: [5], batch: 3, x: normal(15, seed: 3), step: 0.004, tolerance: 5e-3, registry: registry)
+    try checkGradients(
+      layers, input: [5], batch: 3, x: normal(15, seed: 3), step: 0.004, tolerance: 5e-3,
+      registry: registry)
   }
 
   @Test func branchesOfImagesAndInsideResiduals() throws {
@@ -46,11 +50,13 @@ import Testing
       .branch("same", [.norm(NormSpec("rms"))]),
       .residual([norm("gain", "same"), .tanh]), .flatten,
     ]
-    try checkGradients(layers, input: [3, 4, 2], batch: 2, x: normal(48, seed: 4), step: 0.003, tolerance: 5e-3, registry: registry)
+    try checkGradients(
+      layers, input: [3, 4, 2], batch: 2, x: normal(48, seed: 4), step: 0.002, tolerance: 1e-2,
+      registry: registry)
     // A branch that nobody takes has no gradient to give.
     try checkGradients(
       [.linear(4), .branch("idle", [.linear(3)]), .tanh], input: [5], batch: 3,
-      x: normal(15, seed: 5), registry: registry)
+      x: normal(15, seed: 5), step: 0.004, tolerance: 5e-3, registry: registry)
   }
 
   @Test func branchesThatDoNotFitAreRefused() throws {
@@ -73,7 +79,8 @@ import Testing
         == "nn.norm: no branch 'gian' before it; did you mean 'gain'?   (there are: gain, shift)")
     #expect(
       try refusal(branches + [norm("gain", "shift")])
-        == "nn.norm: the input 'shift' of norm.film needs shape [6], but the branch 'shift' has [4]")
+        == "nn.norm: the input 'shift' of norm.film needs shape [6], but the branch 'shift' has [4]"
+    )
     #expect(
       try refusal([.branch("a", []), .branch("a", []), .linear(2)])
         == "nn.branch: two branches are called 'a'")
@@ -85,7 +92,9 @@ import Testing
   @Test func aModelWithBranchesSurvivesJSON() throws {
     let spec = ModelSpec(
       "m", input: [5],
-      layers: [.linear(6), .branch("gain", [.linear(6)]), .branch("shift", []), norm("gain", "shift")])
+      layers: [
+        .linear(6), .branch("gain", [.linear(6)]), .branch("shift", []), norm("gain", "shift"),
+      ])
     #expect(try ModelSpec(json: spec.json()) == spec)
   }
 

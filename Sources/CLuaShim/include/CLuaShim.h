@@ -122,6 +122,14 @@ bool nl_place(nl_state *state, const char **source, size_t *count, int32_t *line
 // The place recorded when the last protected call failed.
 bool nl_failure_place(nl_context *context, const char **source, size_t *count, int32_t *line);
 
+// Where the function at `index` was written: its chunk's name (with the leading '@' or '=') and first
+// line; false for a function of the host.
+bool nl_function_place(
+  nl_state *state, int32_t index, const char **source, size_t *count, int32_t *line);
+// Pushes the value of the nth variable (from 1) that the function at `index` captured, and returns
+// its name; NULL, having pushed nothing, when there are fewer.
+const char *nl_captured(nl_state *state, int32_t index, int32_t n);
+
 // ---- host objects ----
 // Makes a type; -1 when there are too many. `index` is the selector called for a name that is no
 // method.

@@ -141,7 +141,8 @@ extension NormProbe {
   }
 
   /// What changes of `x`, one for each of some roles, leave the output as it is.
-  func invariance(_ change: (Float, Double) -> Float) throws(NormaError) -> NormProperties.Invariance
+  func invariance(_ change: (Float, Double) -> Float) throws(NormaError)
+    -> NormProperties.Invariance
   {
     let base = try y(x)
     func holds(_ roles: RoleSet) throws(NormaError) -> Bool {
@@ -169,7 +170,9 @@ extension NormProbe {
     func vanishing(_ terms: [Double]) -> [[String]] {
       var sets: [RoleSet] = []
       for roles in candidates where extents.count(roles) > 1 {
-        if sets.contains(where: { same($0, roles) || widened(roles).isSuperset(of: $0) }) { continue }
+        if sets.contains(where: { same($0, roles) || widened(roles).isSuperset(of: $0) }) {
+          continue
+        }
         let index = indices(RoleSet.all.subtracting(roles))
         var sums = [Double](repeating: 0, count: (index.max() ?? 0) + 1)
         var sizes = sums

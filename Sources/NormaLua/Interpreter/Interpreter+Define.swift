@@ -48,15 +48,22 @@ extension Interpreter {
   }
 
   /// The names of all globals, sorted.
-  public var globalNames: [String] {
+  public var globalNames: [String] { names(in: "") }
+
+  /// The names in the global table at a dotted path, sorted; none where there is no table.
+  public func names(in path: String) -> [String] {
     let names = try? withStack { interpreter, state throws(NormaError) in
       nl_push_globals(state)
+      for name in path.split(separator: ".") {
+        nl_get_field(state, nl_top(state), String(name))
+        guard nl_type(state, -1) == NL_TABLE else { return [String]() }
+      }
       var names: [String] = []
-      let globals = nl_top(state)
+      let table = nl_top(state)
       nl_push_nil(state)
-      while nl_next(state, globals) {
+      while nl_next(state, table) {
         if nl_type(state, -2) == NL_STRING { names.append(interpreter.string(at: -2, of: state)) }
-        nl_set_top(state, globals + 1)
+        nl_set_top(state, table + 1)
       }
       return names
     }

@@ -26,6 +26,18 @@ extension Interpreter {
     }
   }
 
+  /// What keeps the text from being compiled; nil when nothing does. Nothing is run.
+  public func syntaxError(in text: String, name: String) -> NormaError? {
+    do throws(NormaError) {
+      try withStack { interpreter, state throws(NormaError) in
+        try interpreter.load(text, name: name, on: state)
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Forgets why an earlier run was stopped, when this is a new one.
   func beginRun() {
     guard depth == 0 else { return }
@@ -37,6 +49,7 @@ extension Interpreter {
   /// Compiles text and leaves the function on top of the stack.
   private func load(_ text: String, name: String, on state: OpaquePointer) throws(NormaError) {
     chunkNames[shortName(name)] = name
+    texts[name] = text
     var text = text.hasPrefix("#") ? "--" + text : text
     let status = text.withUTF8 { bytes in
       bytes.withMemoryRebound(to: CChar.self) {

@@ -13,7 +13,7 @@ public final class Interpreter {
     /// Instructions between two calls of the host; 0 is no limit.
     public var instructions: UInt64 = 500_000_000
     /// Seconds of script time, without the time inside host functions; 0 is no limit.
-    public var seconds = 0.0
+    public var seconds = 2.0
     /// The seed of `math.random`.
     public var randomSeed: UInt64 = 1
     /// Stops the script from outside.
@@ -36,6 +36,8 @@ public final class Interpreter {
   var scriptFolder: String?
   /// The scripts read so far, as they were when they were read.
   public internal(set) var sources: [ScriptSource] = []
+  /// The texts run last under each name, for messages about them.
+  var texts: [String: String] = [:]
   /// What modules gave, by path.
   var modules: [String: LuaValue] = [:]
   var modulesLoading: [String] = []

@@ -129,3 +129,31 @@ public final class FunctionRef {
     }
   }
 }
+
+extension FunctionRef {
+  /// The line on which it begins; nil for a function of the host.
+  public func place() throws(NormaError) -> SourcePlace? {
+    try slot.interpreter().withStack { interpreter, state throws(NormaError) in
+      nl_push_ref(state, slot.number)
+      var source: UnsafePointer<CChar>?
+      var count = 0
+      var line: Int32 = 0
+      guard nl_function_place(state, -1, &source, &count, &line) else { return nil }
+      return SourcePlace(source: source, count: count, line: line)
+    }
+  }
+
+  /// The variables it captured from around it, with their present values.
+  public func captured() throws(NormaError) -> [(name: String, value: LuaValue)] {
+    try slot.interpreter().withStack { interpreter, state throws(NormaError) in
+      nl_push_ref(state, slot.number)
+      let function = nl_top(state)
+      var found: [(name: String, value: LuaValue)] = []
+      while let name = nl_captured(state, function, Int32(found.count + 1)) {
+        found.append((String(cString: name), interpreter.value(at: -1, of: state)))
+        nl_set_top(state, function)
+      }
+      return found
+    }
+  }
+}

@@ -50,12 +50,14 @@ struct DefinitionReader {
       guard let kind = words.first(where: { $0.rawValue == gradient }) else {
         throw options.error(
           "'gradient' must be \"partial\" or \"own\", got '\(gradient)'",
-          help: "\"partial\" says that x:stop() leaves something out on purpose, \"own\" that backward"
+          help:
+            "\"partial\" says that x:stop() leaves something out on purpose, \"own\" that backward"
             + " is not the derivative")
       }
       guard kind != .own || options.has("backward") else {
         throw options.error(
-          "gradient = \"own\" needs a backward", help: "backward = function(x, dy, s) return dx end")
+          "gradient = \"own\" needs a backward", help: "backward = function(x, dy, s) return dx end"
+        )
       }
       schema.gradient = kind
     }
@@ -69,19 +71,38 @@ struct DefinitionReader {
       schema.isForWeights = true
     }
     try checkNames()
+    try lint(forward, tensors: 1)
     let formula = ScriptFormula(
-      schema: schema, function: ScriptFunction(forward, of: schema.name), place: place)
+      "forward", schema: schema, function: ScriptFunction(forward, of: schema.name), place: place)
     guard let backward: FunctionRef = try options.optional("backward") else {
-      return NormDefinition(schema: schema, trace: { x, context throws(NormaError) in
-        try formula.output(x, context)
-      })
+      return NormDefinition(
+        schema: schema,
+        trace: { x, context throws(NormaError) in
+          try formula.output(x, context)
+        })
     }
+    try lint(backward, tensors: 2)
     let gradients = ScriptFormula(
-      schema: schema, function: ScriptFunction(backward, of: schema.name), place: place)
+      "backward", schema: schema, function: ScriptFunction(backward, of: schema.name), place: place)
     return NormDefinition(
       schema: schema,
       trace: { x, context throws(NormaError) in try formula.output(x, context) },
       backward: { x, dy, context throws(NormaError) in try gradients.gradients(x, dy, context) })
+  }
+
+  /// Refuses what a function's text does to traced tensors without Lua noticing.
+  private func lint(_ function: FunctionRef, tensors: Int) throws(NormaError) {
+    guard let place = try function.place(),
+      let text = try function.slot.interpreter().texts[place.file]
+    else { return }
+    let traced =
+      schema.hyper.filter(\.isReal).map(\.name) + schema.parameters.map(\.name)
+      + schema.buffers.map(\.name) + schema.inputs.map(\.name)
+    let lint = FormulaLint(text, line: place.line, tensors: tensors, settings: Set(traced))
+    guard let finding = lint.finding else { return }
+    throw NormaError(
+      .script, "\(schema.name): \(finding.message)",
+      place: SourcePlace(file: place.file, line: finding.line), help: finding.help)
   }
 
   private static func checkNormName(_ name: String, owner: String) throws(NormaError) {

@@ -48,7 +48,9 @@ struct DefinitionTrial {
     for mode in Mode.allCases {
       let program = try definition.program(
         hyper: layer.hyper, channels: channels, mode: mode, gradient: true)
-      for node in try Graph(program.forwardResults + program.backwardResults).nodes { used.insert(node.kind) }
+      for node in try Graph(program.forwardResults + program.backwardResults).nodes {
+        used.insert(node.kind)
+      }
     }
   }
 

@@ -55,7 +55,8 @@ final class FormulaSettings: HostObject {
     throw trace.error(
       "s has no '\(name)'\(Suggestion.phrase(for: name, among: names))",
       help: names.isEmpty
-        ? "declare it in hyper, param, buffer or input" : "it has: \(names.joined(separator: ", "))")
+        ? "declare it in hyper, param, buffer or input" : "it has: \(names.joined(separator: ", "))"
+    )
   }
 }
 

@@ -89,7 +89,8 @@ private struct ScriptTrial {
 
   func run(outputGradient: [Float]? = nil) throws(NormaError) -> NormRun.Result {
     try norm.run(
-      inputs: [x.values] + second, parameters: parameters, buffers: buffers, outputGradient: outputGradient)
+      inputs: [x.values] + second, parameters: parameters, buffers: buffers,
+      outputGradient: outputGradient)
   }
 }
 

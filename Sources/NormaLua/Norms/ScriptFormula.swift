@@ -24,7 +24,11 @@ final class ScriptFormula: Sendable {
   private let place: SourcePlace?
   private let known = Mutex<[Key: Traced]>([:])
 
-  init(schema: NormSchema, function: ScriptFunction, place: SourcePlace?) {
+  /// `forward` or `backward`.
+  private let word: String
+
+  init(_ word: String, schema: NormSchema, function: ScriptFunction, place: SourcePlace?) {
+    self.word = word
     self.schema = schema
     self.function = function
     self.place = place
@@ -34,7 +38,7 @@ final class ScriptFormula: Sendable {
   func output(_ x: Expr, _ context: TraceContext) throws(NormaError) -> Expr {
     let results = try traced(context) { trace throws(NormaError) in
       let input = TracedTensor(x, in: trace)
-      let result = try self.result(of: [input], "forward", trace)
+      let result = try self.result(of: [input], trace)
       return ["x": try input.operand(result, of: "return")]
     }
     return results["x"] ?? x
@@ -46,7 +50,7 @@ final class ScriptFormula: Sendable {
   ) throws(NormaError) -> [String: Expr] {
     try traced(context) { trace throws(NormaError) in
       let (input, arriving) = (TracedTensor(x, in: trace), TracedTensor(dy, in: trace))
-      let result = try self.result(of: [input, arriving], "backward", trace)
+      let result = try self.result(of: [input, arriving], trace)
       guard case .table(let table) = result else {
         return ["x": try input.operand(result, of: "return")]
       }
@@ -61,6 +65,7 @@ final class ScriptFormula: Sendable {
   private func traced(
     _ context: TraceContext, _ run: (FormulaTrace) throws(NormaError) -> [String: Expr]
   ) throws(NormaError) -> [String: Expr] {
+    try function.checkCaptured(word)
     let real = Set(schema.hyper.filter(\.isReal).map(\.name))
     let key = Key(
       mode: context.mode, channels: context.channels,
@@ -84,7 +89,7 @@ final class ScriptFormula: Sendable {
 
   /// What the script's function returns for tensors, settings and the mode.
   private func result(
-    of tensors: [TracedTensor], _ name: String, _ trace: FormulaTrace
+    of tensors: [TracedTensor], _ trace: FormulaTrace
   ) throws(NormaError) -> LuaValue {
     let results = try function.call(
       tensors.map { .object($0) } + [
@@ -92,13 +97,13 @@ final class ScriptFormula: Sendable {
       ])
     guard results.count <= 1 else {
       throw trace.error(
-        "\(name) returned \(results.count) values",
-        help: name == "forward"
+        "\(word) returned \(results.count) values",
+        help: word == "forward"
           ? "return the output only" : "return dx, or { x = dx, gamma = ... }")
     }
     guard let result = results.first, !result.isNil else {
       throw trace.error(
-        "\(name) returned nothing in \(trace.context.mode.rawValue) mode",
+        "\(word) returned nothing in \(trace.context.mode.rawValue) mode",
         help: "end it with: return ...")
     }
     return result

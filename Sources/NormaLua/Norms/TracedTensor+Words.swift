@@ -72,7 +72,9 @@ extension TracedTensor {
         return [try tensor.reduce(call, "mean", names: names) { _ in .mean }]
       }
       let weight = try tensor.operand(options["weight"], of: "mean")
-      return [try tensor.reduce(call, "mean", names: names) { x, roles in x.mean(roles, weight: weight) }]
+      return [
+        try tensor.reduce(call, "mean", names: names) { x, roles in x.mean(roles, weight: weight) }
+      ]
     }
     type.method("variance") { tensor, call throws(NormaError) in
       let (names, options) = try tensor.reductionOptions(
@@ -86,7 +88,8 @@ extension TracedTensor {
         ]
       }
       guard !options.has("correction") else {
-        throw options.error("'weight' and 'correction' exclude each other", help: "give one of them")
+        throw options.error(
+          "'weight' and 'correction' exclude each other", help: "give one of them")
       }
       let weight = try tensor.operand(options["weight"], of: "variance")
       return [

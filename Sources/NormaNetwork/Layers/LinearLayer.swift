@@ -15,13 +15,15 @@ enum LinearLayer: LayerKind {
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
   ) throws(NormaError) -> Value {
-    try dense(units: plan.units(options), bias: options.bool("bias"), weightNorm: options.spec.norm, on: x,
+    try dense(
+      units: plan.units(options), bias: options.bool("bias"), weightNorm: options.spec.norm, on: x,
       in: plan)
   }
 
   /// Plans a dense layer into the layer at hand; `prefix` tells several of one layer apart.
   static func dense(
-    units: Int, bias hasBias: Bool, weightNorm: NormSpec? = nil, prefix: String = "", on x: Value, in plan: Plan
+    units: Int, bias hasBias: Bool, weightNorm: NormSpec? = nil, prefix: String = "", on x: Value,
+    in plan: Plan
   ) throws(NormaError) -> Value {
     guard let inputs = x.shape.last, inputs > 0 else {
       throw NormaError(

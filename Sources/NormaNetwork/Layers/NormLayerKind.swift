@@ -114,7 +114,8 @@ extension Plan {
       for name in layer.connections.keys.sorted() where !inputs.contains(where: { $0.name == name })
       {
         throw NormaError(
-          .usage, "nn.norm: norm.\(spec.name) has no input '\(name)'"
+          .usage,
+          "nn.norm: norm.\(spec.name) has no input '\(name)'"
             + Suggestion.phrase(for: name, among: inputs.map(\.name)))
       }
     }
@@ -138,7 +139,8 @@ extension Plan {
       let layout = try TensorLayout(shape: [batch] + shape, axis: axis)
       guard roles.isSuperset(of: .batch) else {
         throw NormaError(
-          .usage, "nn.norm: the input '\(name)' varies along (\(roles)), but every branch along the"
+          .usage,
+          "nn.norm: the input '\(name)' varies along (\(roles)), but every branch along the"
             + " batch", help: "such inputs are for norma apply")
       }
       let needed = Array(layout.shape(along: roles).dropFirst())

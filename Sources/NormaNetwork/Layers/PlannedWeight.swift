@@ -30,7 +30,8 @@ struct PlannedWeight {
     let bytes = 4 * shape.reduce(1, *)
     let layout = try TensorLayout(shape: shape, axis: [0])
     normed = Normed(
-      norm: try plan.norm(spec, on: layout, prefix: name + "_norm."), value: plan.saved(bytes: bytes),
+      norm: try plan.norm(spec, on: layout, prefix: name + "_norm."),
+      value: plan.saved(bytes: bytes),
       gradient: plan.isTraining ? plan.slot(bytes: bytes, at: plan.back) : nil)
   }
 

@@ -27,7 +27,8 @@ struct ApplyJob {
   ///   remedy.
   init(
     spec: NormSpec, registry: NormRegistry, input: String, grad: String?,
-    second: [(name: String, value: String)], parameters: [(name: String, value: String)], buffers: [(name: String, value: String)],
+    second: [(name: String, value: String)], parameters: [(name: String, value: String)],
+    buffers: [(name: String, value: String)],
     axis: [Int], mode: Mode
   ) throws(NormaError) {
     // The norm's name and settings are checked before files that may be large are read.
@@ -173,7 +174,8 @@ struct ApplyJob {
 
   private func evaluate(_ reference: Reference) -> [ResultArray] {
     let values = Reference.Values(
-      inputs: [x.doubles] + second.map(\.array.doubles), parameters: parameters.map(\.doubles), buffers: buffers.map(\.doubles),
+      inputs: [x.doubles] + second.map(\.array.doubles), parameters: parameters.map(\.doubles),
+      buffers: buffers.map(\.doubles),
       hyper: layer.realHyper, outputGradient: outputGradient?.doubles ?? [])
     var results = reference.forward(values)
     if outputGradient != nil {

@@ -19,7 +19,10 @@ enum CardText {
     ("a constant gives", { $0.properties.constant }),
     ("values of 1e18 give", { $0.properties.huge }),
     ("error on hard inputs", { $0.hardError.map(number) ?? "no formula" }),
-    ("kept for backward", { $0.cost.map { "x + \(number($0.keptBytes)) B an element" } ?? "unknown" }),
+    (
+      "kept for backward",
+      { $0.cost.map { "x + \(number($0.keptBytes)) B an element" } ?? "unknown" }
+    ),
     (
       "bytes an element",
       { $0.cost.map { "\($0.forwardBytes) f, \($0.forwardBackwardBytes) f+b" } ?? "unknown" }
@@ -48,7 +51,8 @@ enum CardText {
     var table = Table(
       [Table.Column("", .left)]
         + cards.map { card in
-          Table.Column(card.properties.norm + (card.properties.isForWeights ? " (of weights)" : ""), .left)
+          Table.Column(
+            card.properties.norm + (card.properties.isForWeights ? " (of weights)" : ""), .left)
         })
     for (name, value) in rows {
       table.append([StyledText(name, .dim)] + cards.map { StyledText(value($0)) })
@@ -56,7 +60,9 @@ enum CardText {
     var lines = table.lines()
     for card in cards {
       let response = card.properties.response
-      lines += ["", StyledText(card.properties.norm, .bold) + "  y over x from -4 to 4, and its slope"]
+      lines += [
+        "", StyledText(card.properties.norm, .bold) + "  y over x from -4 to 4, and its slope",
+      ]
       let curves = [plot(response.x, response.y), plot(response.x, response.slope)]
       lines += zip(curves[0], curves[1]).map { StyledText("  \($0)    \($1)") }
     }

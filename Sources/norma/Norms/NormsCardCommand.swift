@@ -46,7 +46,8 @@ struct NormsCardCommand: ParsableCommand {
       throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
     }
     guard names.count <= 6 else {
-      throw NormaError(.usage, "\(names.count) norms are too many for one card", help: "give up to 6")
+      throw NormaError(
+        .usage, "\(names.count) norms are too many for one card", help: "give up to 6")
     }
   }
 
@@ -72,7 +73,8 @@ struct NormsCardCommand: ParsableCommand {
     }
     if let svg {
       do {
-        try Data(CardPicture(cards).text.utf8).write(to: URL(fileURLWithPath: svg), options: .atomic)
+        try Data(CardPicture(cards).text.utf8).write(
+          to: URL(fileURLWithPath: svg), options: .atomic)
       } catch {
         throw NormaError(.io, "'\(svg)' cannot be written", underlying: error)
       }

@@ -56,8 +56,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
-  @Option(help: "How many instructions a script may run without calling Norma.")
-  var instructions: Int?
+  @OptionGroup(title: "Limits of scripts") var limits: ScriptLimits
 
   @Option(help: "Colour the text: auto, always or never.")
   var color: ColorChoice = .auto
@@ -67,9 +66,6 @@ struct RunCommand: ParsableCommand {
   mutating func validate() throws {
     if let steps, steps < 1 {
       throw NormaError(.usage, "--steps must be 1 or more, got \(steps)")
-    }
-    if let instructions, instructions < 1 {
-      throw NormaError(.usage, "--instructions must be 1 or more, got \(instructions)")
     }
     if let threads, !(1...1024).contains(threads) {
       throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
@@ -113,9 +109,8 @@ struct RunCommand: ParsableCommand {
     let running = RunningScripts()
     lab.sources = { running.texts }
 
-    var options = Interpreter.Options()
+    var options = limits.options
     options.interrupter = signals.interrupter
-    options.instructions = instructions.map { UInt64($0) } ?? options.instructions
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
     let laboratory = Lab(registry: RegistryOptions.knownNorms(), options: lab)

@@ -26,6 +26,11 @@ enum Failure {
     exit(status == .failure ? ExitCode.validationFailure.rawValue : status.rawValue)
   }
 
+  /// Tells of a mistake after which the command goes on.
+  static func show(_ error: NormaError) {
+    write(error, label: "", style: .red, arguments: CommandLine.arguments)
+  }
+
   /// Tells of something that does not stop the command.
   static func warn(_ error: NormaError, arguments: [String] = CommandLine.arguments) {
     write(error, label: "norma: warning: ", style: .yellow, arguments: arguments)
