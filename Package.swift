@@ -72,7 +72,8 @@ let package = Package(
       name: "norma",
       dependencies: [
         "NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
-        "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal", "CEdit",
+        "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal",
+        "CEdit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -22,3 +22,12 @@ norm.define("batch_layer", {
     return (s.iota * batch + (1 - s.iota) * layer) * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.batch_layer():apply(x, { mode = "train", param = { gamma = 2, beta = -1, iota = 0.25 },
+    buffer = { mean = 0.35, variance = 1.25 } })
+  expect.close(y, tensor { { { -0.4590425, -4.388529, 2.21982, -1.316538 }, { -1.666945, -0.3469957, -3.09694, 1.209492 } },
+    { { 2.388075, -1.057149, -2.257473, -0.6168103 }, { -4.587192, 0.6464635, -0.5808423, -2.089394 } } }, 2e-5)
+end)

@@ -23,3 +23,12 @@ norm.define("batch_renorm", {
     return ((x - mean) / deviation * r + d) * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.batch_renorm():apply(x, { mode = "train", param = { gamma = 2, beta = -1 },
+    buffer = { mean = 0.35, variance = 1.25 } })
+  expect.close(y, tensor { { { 0.1622905, -5.202127, 3.738569, -0.7317791 }, { -1.625849, 0.1622905, -3.413988, 1.95043 } },
+    { { 5.526708, -0.7317791, -2.519918, 0.1622905 }, { -6.990267, 1.95043, 0.1622905, -1.625849 } } }, 2e-5)
+end)

@@ -7,3 +7,11 @@ norm.define("derf", {
     gamma = norm.per_channel { 1 }, beta = norm.per_channel { 0 } },
   forward = function(x, s) return (s.alpha * x + s.offset):erf() * s.gamma + s.beta end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.derf():apply(x, { mode = "train", param = { gamma = 2, beta = -1, alpha = 0.75, offset = 0.5 } })
+  expect.close(y, tensor { { { 0.8458003, -2.685402, 0.9997988, 0.5681501 }, { 0.04099976, 0.8458003, -1.552653, 0.9906445 } },
+    { { 0.9999985, 0.5681501, -0.7193676, 0.8458003 }, { -2.973343, 0.9906445, 0.8458003, 0.04099976 } } }, 2e-5)
+end)

@@ -12,3 +12,11 @@ norm.define("evonorm_s0", {
     return x * (s.v * x):sigmoid() / deviation * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.evonorm_s0 { groups = 2 }:apply(x, { mode = "train", param = { gamma = 2, beta = -1, v = 0.5 } })
+  expect.close(y, tensor { { { 0.01646844, -1.878356, 2.236748, -0.6290605 }, { -1, 0.01646844, -1.498223, 0.92949 } },
+    { { 1.753902, -0.7802872, -1.674065, 0.916655 }, { -1.427779, 0.1428647, 0.916655, -1 } } }, 2e-5)
+end)

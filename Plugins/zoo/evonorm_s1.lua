@@ -10,3 +10,11 @@ norm.define("evonorm_s1", {
     return x:max(0) * (x:variance("member", "space") + s.epsilon):rsqrt() * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.evonorm_s1 { groups = 2 }:apply(x, { mode = "train", param = { gamma = 2, beta = -1 } })
+  expect.close(y, tensor { { { 0.6329877, -1, 2.958965, -0.3401726 }, { -1, 0.6329877, -1, 1.63931 } },
+    { { 2.126602, -0.6091747, -1, 2.079165 }, { -1, 0.5633011, 2.079165, -1 } } }, 2e-5)
+end)

@@ -10,3 +10,11 @@ norm.define("frn", {
     return y:max(s.tau)
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.frn():apply(x, { mode = "train", param = { gamma = 2, beta = -1, tau = -0.25 } })
+  expect.close(y, tensor { { { 1.828424, -0.25, 1.683281, -0.25 }, { -0.25, 0.2649108, -0.25, 1.743977 } },
+    { { 1.262742, -0.25, -0.25, 1.828424 }, { -0.25, 1.743977, 1.52982, -0.25 } } }, 2e-5)
+end)

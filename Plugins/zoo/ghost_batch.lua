@@ -20,3 +20,12 @@ norm.define("ghost_batch", {
     return (x - mean) * (variance + s.epsilon):rsqrt() * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.ghost_batch { size = 1 }:apply(x, { mode = "train", param = { gamma = 2, beta = -1 },
+    buffer = { mean = 0.35, variance = 1.25 } })
+  expect.close(y, tensor { { { 0.99996, -2.999996, 0.9999975, -2.999982 }, { -2.99996, 0.9999956, -2.999998, 0.9999822 } },
+    { { 0.9999992, -2.999982, -2.999982, 0.99996 }, { -2.999999, 0.9999822, 0.9999822, -2.99996 } } }, 2e-5)
+end)

@@ -24,3 +24,12 @@ norm.define("ibn", {
       + s.beta
   end,
 })
+
+-- Values of another hand: torch.nn.functional.instance_norm and batch_norm, PyTorch 2.15.0
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.ibn():apply(x, { mode = "train", param = { gamma = 2, beta = -1 },
+    buffer = { mean = 0.35, variance = 1.25 } })
+  expect.close(y, tensor { { { 0.99996, -2.999996, 2.052227, -2.014176 }, { -2.99996, 0.9999956, -3.088366, 2.042527 } },
+    { { 0.9999992, -2.999982, -2.445792, -0.6619414 }, { -2.999999, 0.9999822, -0.5180694, -3.36641 } } }, 2e-5)
+end)

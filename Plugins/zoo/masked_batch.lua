@@ -21,3 +21,12 @@ norm.define("masked_batch", {
     return (x - mean) * (variance + s.epsilon):rsqrt() * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.masked_batch():apply(x, { mode = "train", param = { gamma = 2, beta = -1 },
+    buffer = { mean = 0.35, variance = 1.25 }, input = { mask = tensor { { 0, 0.25 }, { 0.75, 0.5 } } } })
+  expect.close(y, tensor { { { -1, -10.16842, 6.837646, -1.969117 }, { -1.632424, -1.247795, -3.330111, 2.391909 } },
+    { { 0.8972717, -2.734566, -2.059141, -0.5154415 }, { -3.529696, 1.725747, 1.753768, -3.422792 } } }, 2e-5)
+end)

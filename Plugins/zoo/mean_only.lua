@@ -13,3 +13,11 @@ norm.define("mean_only", {
     return x - mean + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.mean_only():apply(x, { mode = "train", param = { beta = -1 }, buffer = { mean = 0.35 } })
+  expect.close(y, tensor { { { -0.5, -3.375, 1.375, -1.375 }, { -1.5, -0.375, -2.625, 0.125 } },
+    { { 2.5, -0.875, -2.125, -0.875 }, { -4.5, 0.625, -0.625, -1.875 } } }, 2e-5)
+end)

@@ -13,3 +13,11 @@ norm.define("partial_rms", {
     return x / (rms + s.epsilon) * s.gamma
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.partial_rms { part = 2 }:apply(x, { mode = "train", param = { gamma = 2 } })
+  expect.close(y, tensor { { { 1.264911, -2.529822, 3.794733, 0.6324555 }, { 0, 2.828427, -2.828427, 5.656854 } },
+    { { 2.806586, 0.3508232, -0.3508232, 0.7016464 }, { -2.353394, 1.568929, 0.7844645, 0 } } }, 2e-5)
+end)

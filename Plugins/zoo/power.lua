@@ -23,3 +23,12 @@ norm.define("power", {
     return g * r
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.power():apply(x, { mode = "train", param = { gamma = 2, beta = -1 },
+    buffer = { square = 1.25, drift = 0.25 } })
+  expect.close(y, tensor { { { 0.7888472, -4.577694, 4.366542, -0.1055764 }, { -1, 0.7888472, -2.788847, 2.577694 } },
+    { { 6.155389, -0.1055764, -1.894424, 0.7888472 }, { -6.366542, 2.577694, 0.7888472, -1 } } }, 2e-5)
+end)

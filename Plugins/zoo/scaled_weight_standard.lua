@@ -10,3 +10,11 @@ norm.define("scaled_weight_standard", {
     return (w - w:mean("space")) * (w:variance("space") + s.epsilon):rsqrt() * scale
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.scaled_weight_standard():apply(x, { mode = "train", param = { gain = 0.5 } })
+  expect.close(y, tensor { { { 0.3535527, -0.3535533, 0.3535533, -0.3535531 }, { -0.3535527, 0.3535533, -0.3535533, 0.3535531 } },
+    { { 0.3535534, -0.3535531, -0.3535531, 0.3535527 }, { -0.3535534, 0.3535531, 0.3535531, -0.3535527 } } }, 2e-5)
+end)

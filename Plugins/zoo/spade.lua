@@ -17,3 +17,12 @@ norm.define("spade", {
     return (x - mean) * (variance + s.epsilon):rsqrt() * (1 + s.gain) + s.shift
   end,
 })
+
+-- Values of another hand: torch.nn.functional.batch_norm, PyTorch 2.15.0
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.spade():apply(x, { mode = "train", buffer = { mean = 0.35, variance = 1.25 },
+    input = { gain = tensor { { { 0, 0.25, 0.75, 0.5 }, { 0, 0.5, 0.5, 0.25 } }, { { 0.75, 0, 0.5, 0.5 }, { 0.5, 0.5, 0.75, 1 } } }, shift = tensor { { { 0.25, 0.75, 0.75, 0.25 }, { 0, 1, 0.25, 0.25 } }, { { 1, 0.5, 0.5, 0.75 }, { 0, 0.75, 0.25, 0 } } } } })
+  expect.close(y, tensor { { { 0.4499998, -1.264444, 3.420699, -0.5106319 }, { -0.1999998, 1.63614, -1.316274, 2.15158 } },
+    { { 3.449998, 0.5848187, -0.5843439, 1.003544 }, { -2.099998, 2.403965, 0.6716893, -2.36641 } } }, 2e-5)
+end)

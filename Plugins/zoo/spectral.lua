@@ -19,3 +19,11 @@ norm.define("spectral", {
     return w / (w * v * u):sum("batch", "space", "channel")
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.spectral():apply(x, { mode = "train", buffer = { u = 1.25 } })
+  expect.close(y, tensor { { { 0.2383344, -0.4766689, 0.7150033, 0.1191672 }, { 0, 0.2383344, -0.2383344, 0.4766689 } },
+    { { 0.9533377, 0.1191672, -0.1191672, 0.2383344 }, { -0.7150033, 0.4766689, 0.2383344, 0 } } }, 2e-5)
+end)

@@ -28,3 +28,13 @@ norm.define("switchable", {
     return (x - mu) * (var + s.epsilon):rsqrt() * s.gamma + s.beta
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.switchable():apply(x, { mode = "train",
+    param = { gamma = 2, beta = -1, m1 = 1, m2 = 0.5, m3 = 0, v1 = 0.5, v2 = 1, v3 = 1.5 },
+    buffer = { mean = 0.35, variance = 1.25 } })
+  expect.close(y, tensor { { { -0.5126048, -3.682764, 1.706955, -1.909994 }, { -1.526321, 0.3627649, -3.205248, 1.000859 } },
+    { { 1.70769, -1.521504, -2.201914, -0.3409467 }, { -3.767763, 0.459044, -0.2738535, -2.023368 } } }, 2e-5)
+end)

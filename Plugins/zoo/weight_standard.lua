@@ -9,3 +9,11 @@ norm.define("weight_standard", {
     return (w - w:mean("space")) * (w:variance("space") + s.epsilon):rsqrt()
   end,
 })
+
+-- Values of another hand: the paper's formula in float64, make_zoo.py
+test("agrees with values of another hand", function()
+  local x = tensor { { { 1, -2, 3, 0.5 }, { 0, 1, -1, 2 } }, { { 4, 0.5, -0.5, 1 }, { -3, 2, 1, 0 } } }
+  local y = norm.weight_standard():apply(x, { mode = "train" })
+  expect.close(y, tensor { { { 0.999998, -0.9999998, 0.9999999, -0.9999991 }, { -0.999998, 0.9999998, -0.9999999, 0.9999991 } },
+    { { 1, -0.9999991, -0.9999991, 0.999998 }, { -1, 0.9999991, 0.9999991, -0.999998 } } }, 2e-5)
+end)

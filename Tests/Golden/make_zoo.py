@@ -1,4 +1,5 @@
-"""Writes zoo.json beside itself: values and gradients of the norms in Plugins/zoo.
+"""Writes zoo.json beside itself: values and gradients of the norms in Plugins/zoo; and into each file
+of the zoo a test with a few values, after its last line that is Norma's own.
 
 Needs torch and numpy. Each function below is written from the paper's formula, or calls the peer that
 its comment names; none was made from Norma's own. Everything is computed in float64 from float32
@@ -442,4 +443,76 @@ def main():
     (HERE / "zoo.json").write_text(text)
 
 
+# ---- The tests in the files ------------------------------------------------------------------------
+
+ZOO = HERE.parent.parent / "Plugins" / "zoo"
+MARK = "\n-- Values of another hand"
+SMALL = torch.tensor([[[1, -2, 3, 0.5], [0, 1, -1, 2]], [[4, 0.5, -0.5, 1], [-3, 2, 1, 0]]]).double()
+GIVEN = {"gamma": 2.0, "beta": -1.0, "v": 0.5, "tau": -0.25, "alpha": 0.75, "iota": 0.25, "g": 1.5,
+         "offset": 0.5, "weight": 0.25, "scale": 1.25, "gain": 0.5,
+         "m1": 1.0, "m2": 0.5, "m3": 0.0, "v1": 0.5, "v2": 1.0, "v3": 1.5}
+
+
+def number(v):
+    text = "%.7g" % v
+    return "0" if text == "-0" else text
+
+
+def table(t):
+    if t.dim() == 0:
+        return number(t.item())
+    return "{ " + ", ".join(table(row) for row in t) + " }"
+
+
+def source(name):
+    """What the comment behind a function's first line says: the peer's function it calls."""
+    import inspect
+
+    first = inspect.getsource(globals()[name]).split("\n")[0]
+    peer = first.split("#")[1].strip() if "#" in first else ""
+    if peer:
+        return f"{peer}, PyTorch {torch.__version__.split('+')[0]}"
+    return "the paper's formula in float64, make_zoo.py"
+
+
+def write_test(name):
+    parameters, buffers = NORMS[name]
+    hyper = {k: {"groups": 2, "size": 1, "part": 2}[k] for k in HYPER.get(name, {})}
+    p = {k: torch.full([4] if role == C else [], GIVEN[k]).double() for k, role in parameters.items()}
+    b = {k: torch.full([4], v + 0.25).double() for k, v in buffers.items()}
+    generator = np.random.default_rng(3)
+    seconds = {}
+    for k, roles in INPUTS.get(name, {}).items():
+        size = [2 if r == N else 2 if r == S else 4 for r in FULL if r in roles]
+        seconds[k] = torch.tensor(np.round(generator.uniform(0, 1, size) * 4) / 4)
+    shaped = {k: v.reshape([2 if r in INPUTS[name][k] and r != C else 4 if r in INPUTS[name][k] else 1
+                            for r in FULL]) for k, v in seconds.items()}
+    arguments = [SMALL.clone().requires_grad_(), p, dict(b), hyper, True]
+    y = globals()[name](*arguments, *([shaped] if shaped else []))
+    options = ['mode = "train"']
+    for field, values in (("param", {k: GIVEN[k] for k in p}), ("buffer", {k: v[0].item() for k, v in b.items()})):
+        if values:
+            options.append(field + " = { " + ", ".join(f"{k} = {number(v)}" for k, v in values.items()) + " }")
+    if seconds:
+        options.append("input = { " + ", ".join(f"{k} = tensor {table(v)}" for k, v in seconds.items()) + " }")
+    settings = "{ " + ", ".join(f"{k} = {v}" for k, v in hyper.items()) + " }" if hyper else "()"
+    lines = [MARK + f": {source(name)}", 'test("agrees with values of another hand", function()',
+             f"  local x = tensor {table(SMALL)}"]
+    call = f"  local y = norm.{name} {settings}:apply(x, {{ " if hyper else f"  local y = norm.{name}():apply(x, {{ "
+    line = call
+    for k, option in enumerate(options):
+        piece = option + (", " if k + 1 < len(options) else " })")
+        if len(line) + len(piece) > 118:
+            lines.append(line.rstrip())
+            line = "    "
+        line += piece
+    samples = [table(sample) for sample in y.detach()]
+    lines += [line, "  expect.close(y, tensor { " + samples[0] + ",", "    " + samples[1] + " }, 2e-5)", "end)"]
+    file = ZOO / (name + ".lua")
+    text = file.read_text().split(MARK)[0].rstrip("\n") + "\n"
+    file.write_text(text + "\n".join(lines) + "\n")
+
+
 main()
+for name in NORMS:
+    write_test(name)

@@ -6,6 +6,12 @@ extension NormPage {
     var lines = [StyledText(name, .bold) + StyledText("  \(summary)")]
     lines.append(fact("source", source))
     if !paper.isEmpty { lines.append(fact("paper", paper)) }
+    if isForWeights { lines.append(fact("for", "weights: weight_norm in nn.linear and nn.conv")) }
+    switch gradientKind {
+    case "partial": lines.append(fact("note", "what the formula stops is left out of the gradient"))
+    case "own": lines.append(fact("note", "the gradient is the norm's own, not the derivative"))
+    default: break
+    }
     if let groups { lines.append(fact("groups", "the channels are split into \(groups)")) }
     if formulas.isEmpty {
       lines += heading("formula") + ["  a compiled plugin brings none"]
@@ -28,6 +34,16 @@ extension NormPage {
       }
     }
     lines += hyperLines
+    if !inputs.isEmpty {
+      var table = Table(["name", "one for each", "accepts", "meaning"])
+      for input in inputs {
+        table.append([
+          StyledText(input.name, .cyan), list(input.per, or: "call"), StyledText(input.accepts),
+          StyledText(input.doc),
+        ])
+      }
+      lines += heading("inputs beside x") + indented(table)
+    }
     lines += state("parameters", parameters) + state("buffers", buffers)
     for (mode, plan) in plans.sorted(by: { $0.key > $1.key }) {
       lines += heading("plan (\(mode))")

@@ -38,9 +38,21 @@ struct NormPage: Encodable {
     let doc: String
   }
 
+  struct Input: Encodable {
+    let name: String
+    let per: [String]
+    let accepts: String
+    let doc: String
+  }
+
   let name: String
   let summary: String
   let paper: String
+  /// Whether it is made for the weights of a layer.
+  let isForWeights: Bool
+  /// `derivative`, `partial` or `own`.
+  let gradientKind: String
+  let inputs: [Input]
   let source: String
   let groups: Int?
   let formulas: [FormulaText]
@@ -64,6 +76,11 @@ struct NormPage: Encodable {
     summary = schema.summary
     paper = schema.paper
     source = entry.source.text
+    isForWeights = schema.isForWeights
+    gradientKind = schema.gradient.rawValue
+    inputs = schema.inputs.map {
+      Input(name: $0.name, per: $0.roles.names, accepts: $0.bounds.text, doc: $0.doc)
+    }
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     groups = try entry.provider.splits(layer.hyper, channels: layout.channelCount).groups
     var formulas: [FormulaText] = []
