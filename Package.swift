@@ -77,6 +77,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: ["NormaCore", "NormaNorms", "NormaNetwork", "NormaLab", "NormaLua"],
+      path: "Tests/Fuzz", swiftSettings: settings),
     tests("NormaCoreTests", ["NormaCore"]),
     tests("NormaGraphTests", ["NormaGraph", "NormaCore"]),
     tests("NormaCompilerTests", ["NormaCompiler", "NormaGraph", "NormaCore", "CKernels"]),

@@ -68,6 +68,22 @@ public struct Reference: Sendable {
     run(backwardGraph, values)
   }
 
+  /// The first node of forward that is not finite though what it is made of is: its operation and the
+  /// script line that wrote it.
+  func firstNotFinite(_ values: Values) -> (operation: String, place: SourcePlace?)? {
+    let results = evaluate(forwardGraph, values)
+    for (node, result) in zip(forwardGraph.nodes, results) {
+      let isSound = node.operands.allSatisfy { results[$0].allSatisfy(\.isFinite) }
+      guard isSound, !result.allSatisfy({ Float($0).isFinite }) else { continue }
+      switch node.kind {
+      case .map(let operation): return (operation.name, node.place)
+      case .reduce(let reduction, _): return (reduction.name, node.place)
+      default: return nil
+      }
+    }
+    return nil
+  }
+
   private func run(_ graph: Graph, _ values: Values) -> [String: [Double]] {
     let results = evaluate(graph, values)
     var named: [String: [Double]] = [:]

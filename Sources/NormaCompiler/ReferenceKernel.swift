@@ -84,6 +84,12 @@ public struct ReferenceKernel: NormKernel {
     }
   }
 
+  /// The first operation of a forward call whose result is not finite though its operands are, and the
+  /// script line that wrote it; nil when there is none.
+  public func firstNotFinite(_ call: KernelCall) -> (operation: String, place: SourcePlace?)? {
+    reference.firstNotFinite(values(call, offsets()))
+  }
+
   /// Writes the output and the buffers.
   public func forward(_ call: KernelCall) throws(NormaError) {
     let offsets = offsets()

@@ -20,16 +20,19 @@ public final class ScriptSession {
   ///
   /// - Parameters:
   ///   - options: limits, where `print` goes, and what stops a script.
+  ///   - triesDefinitions: whether `norm.define` builds a norm in both modes, so that its mistakes show
+  ///     there and not where it is first used.
   ///   - extensions: run in order, once the session's own globals exist.
   public init(
     registry: NormRegistry = .builtIn(), options: Interpreter.Options = Interpreter.Options(),
-    extensions: [Extension] = []
+    triesDefinitions: Bool = true, extensions: [Extension] = []
   ) throws(NormaError) {
     interpreter = try Interpreter(options)
     self.registry = registry
     try TracedTensor.register(in: interpreter)
     try ScriptTensor.register(in: interpreter)
-    try NormLibrary(registry: registry).register(in: interpreter)
+    try NormLibrary(registry: registry, triesDefinitions: triesDefinitions).register(
+      in: interpreter)
     try tests.register(in: interpreter)
     for extend in extensions { try extend(self) }
   }

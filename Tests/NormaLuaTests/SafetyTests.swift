@@ -123,7 +123,8 @@ func sizesAreReported() throws {
 func instructionLimit(text: String) throws {
   let interpreter = try makeInterpreter { $0.instructions = 1_000_000 }
   let error = try #require(try failure(of: text, in: interpreter))
-  #expect(error.message == "stopped: the script ran 1000000 instructions without calling the host")
+  #expect(
+    error.message == "stopped: the script ran 1 million instructions without calling the host")
   #expect(error.help == "--instructions 10000000")
   #expect(try interpreter.run(text: "return 2", name: "b.lua").first?.number == 2)
 }

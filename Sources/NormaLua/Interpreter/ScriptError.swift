@@ -107,11 +107,19 @@ extension Interpreter {
     case NL_INSTRUCTIONS:
       NormaError(
         .script,
-        "stopped: the script ran \(options.instructions) instructions without calling the host",
+        "stopped: the script ran \(ScriptError.count(options.instructions)) without calling the host",
         help: "--instructions \(min(options.instructions, .max / 10) * 10)")
     case NL_TIME:
       NormaError(.script, "stopped: the script itself ran for more than \(options.seconds) s")
     default: nil
     }
+  }
+}
+
+extension ScriptError {
+  /// `5 million instructions`.
+  fileprivate static func count(_ instructions: UInt64) -> String {
+    instructions >= 1_000_000 && instructions % 1_000_000 == 0
+      ? "\(instructions / 1_000_000) million instructions" : "\(instructions) instructions"
   }
 }

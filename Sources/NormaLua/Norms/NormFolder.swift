@@ -68,7 +68,8 @@ public final class NormFolder {
     if let session {
       running = session
     } else {
-      running = try ScriptSession(registry: registry, options: options)
+      // What is installed was tried by whoever wrote it; a list of it shall not wait for that again.
+      running = try ScriptSession(registry: registry, options: options, triesDefinitions: false)
       session = running
     }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().lastPathComponent

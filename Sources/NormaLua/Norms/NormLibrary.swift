@@ -8,8 +8,11 @@ struct NormLibrary {
 
   private let registry: NormRegistry
 
-  init(registry: NormRegistry) {
+  private let triesDefinitions: Bool
+
+  init(registry: NormRegistry, triesDefinitions: Bool) {
     self.registry = registry
+    self.triesDefinitions = triesDefinitions
   }
 
   func register(in interpreter: Interpreter) throws(NormaError) {
@@ -19,9 +22,9 @@ struct NormLibrary {
     try interpreter.register(NormConstructor.type(registry))
     try interpreter.register(NormSpec.type(registry))
     try Declarations().register(in: interpreter)
-    let registry = self.registry
+    let (registry, tries) = (self.registry, triesDefinitions)
     try interpreter.define("norm.define") { call throws(NormaError) in
-      try Self.define(call, in: registry)
+      try Self.define(call, in: registry, tries: tries)
       return []
     }
     try interpreter.namespace(
@@ -37,13 +40,17 @@ struct NormLibrary {
       })
   }
 
-  private static func define(_ call: CallContext, in registry: NormRegistry) throws(NormaError) {
+  private static func define(
+    _ call: CallContext, in registry: NormRegistry, tries: Bool
+  ) throws(NormaError) {
     var reader = try DefinitionReader(call)
     let owner = reader.options.owner
     let place = call.place ?? SourcePlace(file: "script", line: 0)
     let entry = NormEntry(try reader.read(), source: .script(place))
-    var trial = DefinitionTrial(entry)
-    try trial.run()
+    if tries {
+      var trial = DefinitionTrial(entry)
+      try trial.run()
+    }
     do throws(NormaError) {
       try registry.register(entry, replace: try reader.replace)
     } catch {

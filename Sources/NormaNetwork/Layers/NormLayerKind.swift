@@ -49,6 +49,8 @@ enum NormLayerKind: LayerKind {
 struct PlannedNorm {
   fileprivate let layer: NormLayer
   fileprivate let kernel: any NormKernel
+  /// The same norm in double, built only when something went wrong.
+  fileprivate let reference: () -> ReferenceKernel?
   fileprivate let parameters: [StateEntry]
   fileprivate let buffers: [StateEntry]
   fileprivate let saved: Slot
@@ -99,7 +101,8 @@ struct PlannedNorm {
     var back = call
     back.workspace = memory.raw(backWorkspace)
     if let sum = call.sum { back.inputs[0] = UnsafePointer(sum) }
-    return NormOperation(kernel, forward: call, backward: back, ramps: layer.ramps)
+    return NormOperation(
+      kernel, forward: call, backward: back, ramps: layer.ramps, reference: reference)
   }
 }
 
@@ -201,7 +204,14 @@ extension Plan {
     let need = kernel.memory(threads: threads)
     let workspace = slot(bytes: need.workspaceBytes, at: now)
     return PlannedNorm(
-      layer: layer, kernel: kernel, parameters: parameters, buffers: buffers,
+      layer: layer, kernel: kernel,
+      reference: { [mode] in
+        guard fusion.isEmpty, let definition = layer.entry.provider.definition,
+          let program = try? definition.program(
+            hyper: layer.hyper, channels: layout.channelCount, mode: mode, gradient: false)
+        else { return nil }
+        return try? ReferenceKernel(program: program, layout: layout)
+      }, parameters: parameters, buffers: buffers,
       saved: saved(bytes: need.savedBytes), workspace: workspace,
       backWorkspace: isTraining ? slot(bytes: need.workspaceBytes, at: back) : workspace)
   }
@@ -212,12 +222,14 @@ private final class NormOperation: Operation {
   private var forwardCall: KernelCall
   private var backwardCall: KernelCall
   private let ramps: [(index: Int, ramp: Ramp)]
+  private let reference: () -> ReferenceKernel?
 
   init(
     _ kernel: any NormKernel, forward: KernelCall, backward: KernelCall,
-    ramps: [(index: Int, ramp: Ramp)]
+    ramps: [(index: Int, ramp: Ramp)], reference: @escaping () -> ReferenceKernel?
   ) {
     self.kernel = kernel
+    self.reference = reference
     forwardCall = forward
     backwardCall = backward
     self.ramps = ramps
@@ -231,5 +243,9 @@ private final class NormOperation: Operation {
   func backward(_ run: Run) throws(NormaError) {
     for (index, ramp) in ramps { backwardCall.hyper[index] = ramp.value(at: run.step) }
     try kernel.backward(backwardCall)
+  }
+
+  func whatIsNotFinite() -> (operation: String, place: SourcePlace?)? {
+    reference()?.firstNotFinite(forwardCall)
   }
 }

@@ -16,6 +16,13 @@ protocol Operation: AnyObject {
   func forward(_ run: Run) throws(NormaError)
   /// Computes the gradients of the input and of parameters from the output's gradient.
   func backward(_ run: Run) throws(NormaError)
+  /// What made its output infinite or NaN, and the script line that wrote it; nil when unknown.
+  func whatIsNotFinite() -> (operation: String, place: SourcePlace?)?
+}
+
+extension Operation {
+  /// Unknown.
+  func whatIsNotFinite() -> (operation: String, place: SourcePlace?)? { nil }
 }
 
 /// A tensor between layers: `shape` without the batch, its data and, in training, its gradient.

@@ -35,6 +35,10 @@ extension Network {
       if ck_net_all_finite(step.count, step.output) == 0 {
         let kind = step.layer.steps.last?.kind ?? ""
         error.message += ": the output of \(step.layer.path) is the first that is not finite"
+        if let cause = step.operation.whatIsNotFinite() {
+          let place = cause.place.map { "\($0), " } ?? ""
+          error.message += " (first non-finite value: \(place)\(cause.operation))"
+        }
         error.place = step.layer.steps.last?.place
         return error.noting("in \(step.layer.description), \(kind)")
       }
