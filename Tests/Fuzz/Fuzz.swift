@@ -151,25 +151,36 @@ private struct Scripts {
     return tokens
   }
 
+  private static func kind(_ token: String) -> Int {
+    guard let first = token.first else { return 0 }
+    return first.isNumber ? 2 : first.isLetter || first == "_" ? 1 : 0
+  }
+
   func script(_ number: Int) -> String {
     var random = RandomSource(seed: seed, purpose: "script \(number)")
     var tokens = files[random.index(below: files.count)]
-    for _ in 0..<1 + random.index(below: 4) {
-      let at = random.index(below: max(tokens.count, 1))
-      let length = min(1 + random.index(below: 6), tokens.count - at)
-      guard length > 0 else { break }
-      switch random.index(below: 6) {
+    for _ in 0..<1 + random.index(below: 3) {
+      // Names and numbers most of the time: signs in other places are seldom Lua.
+      let isAny = random.index(below: 5) == 0
+      let solid = tokens.indices.filter {
+        isAny ? !tokens[$0].allSatisfy(\.isWhitespace) : Scripts.kind(tokens[$0]) > 0
+      }
+      guard let at = solid.isEmpty ? nil : solid[random.index(below: solid.count)] else { break }
+      let length = min(1 + random.index(below: 4), tokens.count - at)
+      switch random.index(below: 16) {
       case 0: tokens.removeSubrange(at..<at + length)
       case 1: tokens.insert(contentsOf: tokens[at..<at + length], at: at)
-      case 2: tokens.swapAt(at, random.index(below: tokens.count))
+      case 2: tokens.swapAt(at, solid[random.index(below: solid.count)])
       case 3:
         let other = files[random.index(below: files.count)]
         let start = random.index(below: other.count)
         tokens.insert(contentsOf: other[start..<min(start + 12, other.count)], at: at)
+      case 4, 5: tokens[at] = Scripts.nasty[random.index(below: Scripts.nasty.count)]
       default:
-        let isNasty = random.index(below: 2) == 0
-        let words = isNasty ? Scripts.nasty : pool
-        tokens[at] = words[random.index(below: words.count)]
+        // What stands in the same place elsewhere is most likely to be Lua still.
+        let kind = Scripts.kind(tokens[at])
+        let alike = pool.filter { Scripts.kind($0) == kind }
+        tokens[at] = alike[random.index(below: alike.count)]
       }
     }
     return tokens.joined()
