@@ -25,6 +25,8 @@ public struct NormProgram: Sendable {
   public let parameterGradients: [Expr]
   /// New values of buffers that backward makes.
   public let backwardUpdates: [(name: String, value: Expr)]
+  /// What forward computes, where that is not `y` and the updates: a part of a larger program.
+  private let part: [(name: String, value: Expr)]?
   /// What kernels do beside the norm; the expressions above are the norm's alone.
   public let fusion: Fusion
 
@@ -36,6 +38,7 @@ public struct NormProgram: Sendable {
     updates: [(name: String, value: Expr)], gradient: Bool, ownGradients: [String: Expr] = [:],
     backwardUpdates: [(name: String, value: Expr)] = [], fusion: Fusion = Fusion()
   ) throws(NormaError) {
+    part = nil
     self.backwardUpdates = gradient ? backwardUpdates : []
     self.inputs = inputs
     self.parameters = parameters
@@ -69,7 +72,7 @@ public struct NormProgram: Sendable {
 
   /// What forward computes of the norm: `y` and the updates.
   public var forwardResults: [(name: String, value: Expr)] {
-    [("y", output)] + updates.map { ("buffer:" + $0.name, $0.value) }
+    part ?? [("y", output)] + updates.map { ("buffer:" + $0.name, $0.value) }
   }
 
   /// What backward computes of the norm: `input:NAME`, or `second:NAME` of an input that varies along
@@ -78,6 +81,21 @@ public struct NormProgram: Sendable {
     zip(inputs, inputGradients).map { (($0.roles == .all ? "input:" : "second:") + $0.name, $1) }
       + zip(parameters, parameterGradients).map { ("parameter:" + $0.name, $1) }
       + backwardUpdates.map { ("buffer:" + $0.name, $0.value) }
+  }
+
+  /// A part of this program: results of its own, made of tensors of its own.
+  init(partOf whole: NormProgram, inputs: [String], results: [(name: String, value: Expr)]) {
+    self.inputs = inputs.map { ($0, .all) }
+    parameters = whole.parameters
+    buffers = whole.buffers
+    hyper = whole.hyper
+    output = results[0].value
+    updates = []
+    inputGradients = []
+    parameterGradients = []
+    backwardUpdates = []
+    part = results
+    fusion = Fusion()
   }
 
   /// Which inputs vary along some roles only.

@@ -129,6 +129,9 @@ public struct Reference: Sendable {
       case .count(let roles): results.append([Double(extents.count(roles))])
       case .position(let roles): results.append((0..<extents.count(roles)).map(Double.init))
       case .stopGradient: results.append(operands[0].0)
+      case .window(let window):
+        let whole = broadcast(operands[0].0, from: operands[0].1, to: .all)
+        results.append(windowed(whole, window))
       case .saved: results.append([])
       case .map(let operation):
         let full = operands.map { broadcast($0.0, from: $0.1, to: node.domain) }
@@ -171,6 +174,22 @@ public struct Reference: Sendable {
       if p.isInfinite { return fold(0) { Elementwise.max.evaluate($0, abs($1), 0) } }
       if p == 2 { return fold(0) { $0 + $1 * $1 }.map { $0.squareRoot() } }
       return fold(0) { $0 + pow(abs($1), p) }.map { pow($0, 1 / p) }
+    }
+  }
+
+  /// Sums over neighbours, an axis after the other: a window over space is a box.
+  private func windowed(_ x: [Double], _ window: Window) -> [Double] {
+    let channels = [layout.channelCount]
+    let sizes = [layout.batchCount] + layout.spaceAxes.map { layout.shape[$0] } + channels
+    let axes = window.role == .channel ? [sizes.count - 1] : Array(1..<max(sizes.count - 1, 1))
+    return axes.reduce(x) { x, axis in
+      let inner = sizes[(axis + 1)...].reduce(1, *)
+      let n = sizes[axis]
+      return x.indices.map { i in
+        let k = i / inner % n
+        let near = max(0, k - window.before)...min(n - 1, k + window.after)
+        return near.reduce(0) { $0 + x[i + ($1 - k) * inner] }
+      }
     }
   }
 

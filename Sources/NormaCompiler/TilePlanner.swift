@@ -223,7 +223,7 @@ struct TilePlanner {
         } else {
           values[index] = try smallReduction(index, reduction, roles)
         }
-      case .input, .outputGradient: break
+      case .input, .outputGradient, .window: break
       }
     }
   }

@@ -83,9 +83,6 @@ struct FormulaFunction {
     for (index, node) in graph.nodes.enumerated() {
       let operands = node.operands.map { rebuilt[$0] }
       switch node.kind {
-      case .map(let operation): rebuilt.append(Expr.apply(operation, operands))
-      case .reduce(let reduction, let roles):
-        rebuilt.append(operands[0].reduced(reduction, over: roles))
       case .stopGradient:
         let name = "held:\(index)"
         held.append(Held(name: name, value: graph.expressions[node.operands[0]]))
@@ -93,7 +90,7 @@ struct FormulaFunction {
         if let groups = graph.splits.groups { leaf = leaf.group(groups) }
         if let size = graph.splits.chunkSize { leaf = leaf.chunk(size) }
         rebuilt.append(leaf)
-      default: rebuilt.append(graph.expressions[index])
+      default: rebuilt.append(graph.rewritten(index, operands))
       }
     }
     return (rebuilt[graph.outputs[0].node], held)

@@ -43,12 +43,14 @@ public enum Differentiation {
         contributions = [
           reduction.derivative(of: operands[0], over: roles, result: result, adjoint: adjoint)
         ]
+      case .window(let window): contributions = [adjoint.windowed(window.mirrored)]
       default: contributions = []
       }
       for (operand, contribution) in zip(node.operands, contributions) where depends[operand] {
         guard let contribution else { continue }
         // The adjoint of a broadcast is a reduction.
-        let broadcast = node.isMap ? node.domain.subtracting(graph.nodes[operand].domain) : .none
+        let broadcast =
+          node.isMap || node.isWindow ? node.domain.subtracting(graph.nodes[operand].domain) : .none
         add(
           broadcast.isEmpty ? contribution : Simplification.reduce(.sum, contribution, broadcast),
           to: operand)
@@ -63,4 +65,5 @@ public enum Differentiation {
 
 extension Graph.Node {
   var isMap: Bool { if case .map = kind { true } else { false } }
+  var isWindow: Bool { if case .window = kind { true } else { false } }
 }

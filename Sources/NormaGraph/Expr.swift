@@ -47,6 +47,8 @@ public final class Expr: Sendable {
     case map(Elementwise)
     /// A reduction over roles.
     case reduce(Reduction, RoleSet)
+    /// Sums over neighbours.
+    case window(Window)
     /// The operand, with no gradient.
     case stopGradient
   }

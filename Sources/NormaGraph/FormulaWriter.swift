@@ -119,6 +119,8 @@ struct FormulaWriter {
     case .count(let roles): return Piece(.count(Self.list(roles)))
     case .position(let roles): return Piece(.atom("index(\(Self.list(roles)))"))
     case .saved(let index): return Piece(.atom("saved\(index)"))
+    case .window(let window):
+      return Piece(.atom("window(\(operands[0].text), \(window.text))"))
     case .stopGradient where withoutGradient[index]: return operands[0]
     case .stopGradient: return Piece(.atom("stop_gradient(\(operands[0].text))"))
     case .map(let operation): return piece(operation, operands)

@@ -113,15 +113,21 @@ extension Graph {
       let new = ExprPlace.$current.withValue(node.place) { () -> Expr in
         if let replacement = replace(index, node, operands) { return replacement }
         if zip(operands, old.operands).allSatisfy({ $0 === $1 }) { return old }
-        switch node.kind {
-        case .map(let operation): return Expr.apply(operation, operands)
-        case .reduce(let reduction, let roles): return operands[0].reduced(reduction, over: roles)
-        case .stopGradient: return operands[0].stopGradient()
-        default: return old
-        }
+        return rewritten(index, operands)
       }
       rebuilt.append(new)
     }
     return outputs.map { rebuilt[$0.node] }
+  }
+
+  /// A node made anew of other operands.
+  public func rewritten(_ index: Int, _ operands: [Expr]) -> Expr {
+    switch nodes[index].kind {
+    case .map(let operation): Expr.apply(operation, operands)
+    case .reduce(let reduction, let roles): operands[0].reduced(reduction, over: roles)
+    case .stopGradient: operands[0].stopGradient()
+    case .window(let window): operands[0].windowed(window)
+    default: expressions[index]
+    }
   }
 }

@@ -41,8 +41,12 @@ extension NormDefinition: NormProvider {
         hyper: request.hyper, channels: layout.channelCount, mode: request.mode,
         gradient: request.gradient, fusion: request.fusion)
       if request.mode == .train { try checkBatchStatistics(program, layout) }
+      let hasWindows = try WindowKernel.isNeeded(program, layout)
       switch request.executor {
       case .reference: return try ReferenceKernel(program: program, layout: layout)
+      case .tiles where hasWindows: return try WindowKernel(program: program, layout: layout)
+      case .native(let session) where hasWindows:
+        return try WindowKernel(program: program, layout: layout, native: session)
       case .tiles: return try TilesKernel(program: program, layout: layout)
       case .native(let session):
         return try TilesKernel(program: program, layout: layout, native: session)

@@ -344,6 +344,21 @@ def spectral(x, p, b, h, train):
     return x / (u @ w @ v)
 
 
+
+def local_response(x, p, b, h, train):  # torch.nn.functional.local_response_norm
+    y = F.local_response_norm(x.permute(0, 2, 1), h["size"], alpha=h["alpha"], beta=0.75, k=1)
+    return y.permute(0, 2, 1)
+
+
+def divisive(x, p, b, h, train):  # torch.nn.functional.avg_pool1d for the windows
+    def near(t):
+        return F.avg_pool1d(mean(t, C).permute(0, 2, 1), h["size"], 1, h["size"] // 2,
+                            count_include_pad=False).permute(0, 2, 1)
+
+    c = x - near(x)
+    return c / torch.sqrt(1 + near(c**2)) * p["gamma"] + p["beta"]
+
+
 AFFINE = {"gamma": C, "beta": C}
 RUNNING = {"mean": 0.1, "variance": 1.0}
 NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are drawn around
@@ -368,7 +383,7 @@ NORMS = {  # parameters: C one a channel, 0 a number; buffers with what they are
     "masked_batch": (AFFINE, RUNNING), "message": ({"scale": 0}, {}),
     "power": (AFFINE, {"square": 1.0, "drift": 0.0}), "weight_standard": ({}, {}),
     "scaled_weight_standard": ({"gain": C}, {}), "weight_length": ({"g": C}, {}),
-    "spectral": ({}, {"u": 1.0}),
+    "spectral": ({}, {"u": 1.0}), "local_response": ({}, {}), "divisive": (AFFINE, {}),
 }
 PER_SAMPLE, FULL, POSITION = (N, C), (N, S, C), (N, S)
 INPUTS = {  # second inputs and the roles along which each varies
@@ -380,6 +395,8 @@ INPUTS = {  # second inputs and the roles along which each varies
 HYPER = {name: {"groups": 3} for name in ("evonorm_s0", "evonorm_s1", "evonorm_s2")}
 HYPER["ghost_batch"] = {"size": 2}
 HYPER["partial_rms"] = {"part": 3}
+HYPER["local_response"] = {"size": 3, "alpha": 1}
+HYPER["divisive"] = {"size": 3}
 
 
 def rounded(t):
@@ -477,7 +494,8 @@ def source(name):
 
 def write_test(name):
     parameters, buffers = NORMS[name]
-    hyper = {k: {"groups": 2, "size": 1, "part": 2}[k] for k in HYPER.get(name, {})}
+    hyper = {k: {"groups": 2, "part": 2}.get(k, v) for k, v in HYPER.get(name, {}).items()}
+    hyper.update({"size": 1} if name == "ghost_batch" else {})
     p = {k: torch.full([4] if role == C else [], GIVEN[k]).double() for k, role in parameters.items()}
     b = {k: torch.full([4], v + 0.25).double() for k, v in buffers.items()}
     generator = np.random.default_rng(3)

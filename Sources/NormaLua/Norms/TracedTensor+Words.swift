@@ -158,6 +158,25 @@ extension TracedTensor {
             + " formula")
       }
     }
+    type.method("window") { tensor, call throws(NormaError) in
+      let usage = "write x:window(\"channel\", 5), or x:window(\"space\", 3, { mean = true })"
+      guard case .string(let name) = call[0], let n = Int.from(lua: call[1]), call.count <= 3 else {
+        throw tensor.trace.error("window takes a role and a whole number", help: usage)
+      }
+      let options = try TableReader(
+        try call.optional(2, "options", as: TableRef.self),
+        owner: "\(tensor.trace.schema.name): window")
+      try options.rejectUnknown(known: ["mean"])
+      try options.rejectItems(beyond: 0)
+      let isMean = try options.value("mean", default: false)
+      return [
+        try tensor.trace.node(call) { () throws(NormaError) in
+          let role = try RoleNames.role(name)
+          let sum = tensor.expression.window(role, n)
+          return isMean ? sum / Expr.constant(1).window(role, n) : sum
+        }
+      ]
+    }
     type.method("chunk") { tensor, call throws(NormaError) in
       let size = try tensor.size(call, "chunk")
       return [try tensor.trace.node(call) { tensor.expression.chunk(size) }]
