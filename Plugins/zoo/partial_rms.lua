@@ -9,7 +9,7 @@ norm.define("partial_rms", {
   claims = { statistics = { "channel" }, epsilon = "outside" },
   forward = function(x, s)
     local first = math.max(1, x:size("channel") // s.part)
-    local rms = x:slice("channel", 1, first):mean_square("channel"):sqrt()
+    local rms = x:slice("channel", 1, first):norm(2, "channel") / math.sqrt(first)
     return x / (rms + s.epsilon) * s.gamma
   end,
 })

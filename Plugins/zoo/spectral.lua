@@ -16,7 +16,7 @@ norm.define("spectral", {
       u = (u / u:norm(2, "channel"):max(s.epsilon)):stop()
       s.u:track(u, 1)
     end
-    return w / (w * v * u):sum("batch", "space", "channel")
+    return w / (w * v * u):sum("batch", "space", "channel"):max(s.epsilon)
   end,
 })
 

@@ -114,6 +114,7 @@ static double pattern_steps(const char *p, size_t length, size_t subject) {
   bool anchored = length > 0 && *p == '^';
   if (anchored) p++;
   int repetitions = 0, pending = 0;
+  double choices = 1;
   while (p < end) {
     bool walks = *p == '%' && p + 1 < end && (p[1] == 'b' || (p[1] >= '1' && p[1] <= '9'));
     if (*p == '(' || *p == ')') {
@@ -130,10 +131,11 @@ static double pattern_steps(const char *p, size_t length, size_t subject) {
       pending = 1;
       p++;
     } else if (p < end && *p == '?') {
+      choices *= 2;
       p++;
     }
   }
-  double steps = 1, n = (double)subject;
+  double steps = choices, n = (double)subject;
   int pieces = repetitions + !anchored;
   for (int i = 1; i <= pieces; i++) steps *= (n + i) / i;
   return steps;

@@ -58,6 +58,15 @@ extension TilePlan {
     level == .whole ? max(1, tensorsOfPasses.filter { !$0.read.isEmpty }.count) : 1
   }
 
+  /// Bytes moved to and from memory.
+  var bytesMoved: Int {
+    let tensor = rows * inner * 4
+    return bytesRead(tensor) + tensorsOfPasses.reduce(0) { $0 + $1.written.count } * tensor
+  }
+
+  /// Whether a tensor is read.
+  func reads(tensor: Int32) -> Bool { tensorsOfPasses.contains { $0.read.contains(tensor) } }
+
   private func bytesRead(_ tensor: Int) -> Int {
     if level == .whole { return tensorsOfPasses.reduce(0) { $0 + $1.read.count } * tensor }
     let (read, written) = tensorsOfPasses.reduce((Set<Int32>(), Set<Int32>())) {

@@ -165,8 +165,12 @@ public final class TilesKernel: NormKernel {
 
   /// Once where statistics belong to slices, else once for each pass over the whole.
   public var tensorPasses: TensorPasses? {
-    TensorPasses(
+    var passes = TensorPasses(
       forward: forwardPlan.plan.tensorPasses, backward: backwardPlan?.plan.tensorPasses ?? 1)
+    passes.forwardBytes = forwardPlan.plan.bytesMoved
+    passes.backwardBytes = backwardPlan?.plan.bytesMoved ?? 0
+    passes.keepsInput = backwardPlan?.plan.reads(tensor: 0) ?? false
+    return passes
   }
 
   /// Writes the output, saved statistics and, in training, the buffers.

@@ -8,6 +8,7 @@ struct CheckCase: Sendable {
   enum Values: String {
     case normal = "0.5 + 1.5 N(0,1)"
     case constant = "12345.678"
+    case zero = "0"
     case constantRows = "a constant for each sample"
     case largeMean = "1e6 + N(0,1)"
     case huge = "1e18 N(0,1)"
@@ -17,7 +18,7 @@ struct CheckCase: Sendable {
     /// of terms that cancel.
     var hardlyVaries: Bool {
       switch self {
-      case .constant, .constantRows, .largeMean: true
+      case .constant, .zero, .constantRows, .largeMean: true
       case .normal, .huge, .outlier: false
       }
     }
@@ -43,6 +44,7 @@ struct CheckCase: Sendable {
     switch values {
     case .normal: return (0..<count).map { _ in Float(0.5 + 1.5 * random.normal()) }
     case .constant: return [Float](repeating: 12345.678, count: count)
+    case .zero: return [Float](repeating: 0, count: count)
     case .constantRows:
       let row = max(count / max(layout.shape[0], 1), 1)
       let levels = (0..<max(layout.shape[0], 1)).map { _ in Float(random.normal()) }
@@ -159,7 +161,7 @@ extension CheckCase {
     var cases: [CheckCase] = []
     for (shape, axis) in [([7, 5, c.small], [-1]), ([3, c.wide, 37], [1])] {
       let layout = try c.layout(shape, axis)
-      for values in [Values.constant, .constantRows, .largeMean, .huge, .outlier] {
+      for values in [Values.constant, .zero, .constantRows, .largeMean, .huge, .outlier] {
         cases.append(CheckCase(layout: layout, values: values))
       }
     }

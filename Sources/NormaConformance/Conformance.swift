@@ -170,8 +170,8 @@ extension Bounds {
     case (let low?, let high?):
       let value = random.uniform(low, high)
       let pick = random.uniform(0, 1)
-      if pick < 0.25, !lowerExcluded { return low }
-      return pick > 0.5 && !upperExcluded ? high : value
+      if pick < 0.15, !lowerExcluded { return low }
+      return pick > 0.75 && !upperExcluded ? high : value
     case (let low?, nil): return low + abs(random.normal()) + (lowerExcluded ? 0.1 : 0)
     case (nil, let high?): return high - abs(random.normal()) - (upperExcluded ? 0.1 : 0)
     case (nil, nil): return random.normal()

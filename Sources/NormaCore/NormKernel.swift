@@ -42,6 +42,12 @@ public struct TensorPasses: Sendable, Hashable {
   public var forward: Int
   /// Readings of `x` and the arriving gradient by backward.
   public var backward: Int
+  /// Bytes that each direction moves to and from memory; 0 when unknown.
+  public var forwardBytes = 0
+  /// The same of backward.
+  public var backwardBytes = 0
+  /// Whether backward reads `x`.
+  public var keepsInput = true
 
   /// Makes a count.
   public init(forward: Int = 1, backward: Int = 1) {

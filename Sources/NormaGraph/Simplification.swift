@@ -58,6 +58,9 @@ enum Simplification {
       if case .reduce(.sum, let roles) = a.kind, case .map(.square) = a.operands[0].kind {
         return a.operands[0].operands[0].norm(2, roles)
       }
+      if case .reduce(.meanSquare, let roles) = a.kind {
+        return a.operands[0].norm(2, roles) * Expr.count(roles).rsqrt()
+      }
     case .select:
       if let condition = a.constantValue { return condition != 0 ? operands[1] : operands[2] }
       if operands[1] === operands[2] { return operands[1] }

@@ -149,7 +149,8 @@ public final class TraceContext {
   private let schema: NormSchema
   private(set) var updates: [(name: String, value: Expr)] = []
 
-  init(schema: NormSchema, hyper: [String: HyperValue], channels: Int, mode: Mode) {
+  /// What a formula is traced with; `NormDefinition` makes one for each trace.
+  public init(schema: NormSchema, hyper: [String: HyperValue], channels: Int, mode: Mode) {
     self.schema = schema
     self.hyper = hyper
     self.channels = channels

@@ -52,6 +52,10 @@ struct AttackTests {
       name: "a pattern in gmatch", script: "for w in ('('):rep(1000000):gmatch('%b()') do end",
       words: "string.gmatch: this pattern may take too long"),
     Attack(
+      name: "a pattern of choices",
+      script: "return ('a'):rep(30):find(('a?'):rep(30) .. ('a'):rep(30))",
+      words: "string.find: this pattern may take too long"),
+    Attack(
       name: "bytecode through load", script: "assert(load('\\27Lua' .. ('x'):rep(100)))",
       words: "attempt to load a binary chunk"),
     Attack(

@@ -44,6 +44,15 @@ struct LintTests {
       "'a and' does not look at values: a is traced", "where(condition, a, b)"
     ),
     (
+      "if x:gt(0) then return x end return -x * s.gamma",
+      "'if x:gt(...)' always holds here: x:gt(...) is traced", "where(condition, a, b)"
+    ),
+    (
+      "if not x:abs():gt(s.gamma) then return x end return -x",
+      "'not x:abs(...):gt(...)' is always false here: x:abs(...):gt(...) is traced",
+      "where(condition, a, b)"
+    ),
+    (
       "while x do return x * s.gamma end", "'while x' always holds here: x is traced",
       "where(condition, a, b)"
     ),
@@ -68,6 +77,7 @@ struct LintTests {
       "local y = nil if not y then y = x end return y * s.gamma -- if x == 0",
       "local t = { x } if t[1] and #t == 1 then return t[1] * s.gamma end return x * s.gamma",
       "return where(x:eq(0), s.gamma, x) -- 'x == 0' [[ if x ]]",
+      "return (s.size == 2 and x or x * 2) * s.gamma",
       "local f = function(x) return x == 1 and 2 or 3 end return x * s.gamma * f(1)",
       "local x2 = x * 2 local s2 = 'x == 0' return x2 * s.gamma * #s2",
     ])
@@ -105,5 +115,18 @@ struct LintTests {
         == "dyt: forward reads the local 'scale', which changed from 0.5 to 0.7 after define")
     #expect(error.help == "make it a hyper-parameter")
     #expect(error.place == SourcePlace(file: "test.lua", line: 3))
+  }
+
+  @Test(
+    "A function that reads what changes, or changes what it reads, is an error at the next trace",
+    arguments: [
+      "K = 2 norm.define('g', { forward = function(x) return x * K end }) K = 3",
+      "local t = { k = 2 } norm.define('g', { forward = function(x) return x * t.k end }) t.k = 3",
+      "local t = {} norm.define('g', { forward = function(x) t[#t + 1] = 1 return x * #t end })",
+    ])
+  func changes(_ script: String) throws {
+    let error = try normFailure(of: script + " norm.g():apply(tensor.random(1, { 2, 3 }))")
+    #expect(
+      error.message.hasPrefix("g: forward gives another formula than when it was first traced"))
   }
 }

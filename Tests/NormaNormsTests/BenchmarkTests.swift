@@ -71,10 +71,15 @@ struct BenchmarkTests {
       try NormLayer(NormSpec(name), in: .builtIn(), channelShape: [32])
         .kernel(for: layout, mode: mode, executor: .tiles).tensorPasses
     }
-    #expect(try passes("batch", .train) == TensorPasses(forward: 2, backward: 2))
+    let batch = try #require(try passes("batch", .train))
+    #expect(batch.forward == 2 && batch.backward == 2 && batch.keepsInput)
+    let tensor = 4 * layout.count
+    #expect(batch.forwardBytes == 3 * tensor && batch.backwardBytes == 5 * tensor)
     #expect(try passes("batch", .infer)?.forward == 1)
     for name in ["layer", "rms", "group", "instance"] {
-      #expect(try passes(name, .train) == TensorPasses(), "\(name)")
+      let found = try #require(try passes(name, .train))
+      #expect(found.forward == 1 && found.backward == 1, "\(name)")
+      #expect(found.forwardBytes == 2 * tensor && found.backwardBytes == 3 * tensor, "\(name)")
     }
   }
 

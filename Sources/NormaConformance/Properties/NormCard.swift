@@ -11,6 +11,8 @@ public struct NormCard: Sendable, Encodable {
     public let shape: [Int]
     /// Bytes kept from forward to backward beside the input.
     public let keptBytes: Double
+    /// Whether the input is kept too.
+    public let keepsInput: Bool
     /// Bytes that forward moves.
     public let forwardBytes: Int
     /// Bytes that forward and backward move.
@@ -78,12 +80,11 @@ public struct NormCard: Sendable, Encodable {
         count(try Graph(program.forwardResults)), count(try Graph(program.backwardResults))
       )
     }
-    let second = layer.entry.schema.inputs.count { $0.roles == .all }
     return Cost(
       shape: layout.shape,
       keptBytes: Double(kernel.memory(threads: 1).savedBytes) / Double(layout.count),
-      forwardBytes: 4 * (passes.forward + 1 + second),
-      forwardBackwardBytes: 4 * (passes.forward + 2 + 2 * passes.backward + 3 * second),
+      keepsInput: passes.keepsInput, forwardBytes: passes.forwardBytes / layout.count,
+      forwardBackwardBytes: (passes.forwardBytes + passes.backwardBytes) / layout.count,
       forwardOperations: operations?.forward, backwardOperations: operations?.backward)
   }
 

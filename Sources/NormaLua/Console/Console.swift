@@ -102,16 +102,41 @@ public final class Console {
     pending = ""
     number += 1
     let values = try session.run(text: chunk, name: name)
+    let word = code.trimmed
+    if values.count == 1, values[0].isNil, word.isName,
+      !session.interpreter.globalNames.contains(word)
+    {
+      throw NormaError(
+        .script,
+        "nothing is called '\(word)'"
+          + Suggestion.phrase(for: word, among: session.interpreter.globalNames))
+    }
     guard !isMuted, !values.isEmpty, !(values.count == 1 && values[0].isNil) else {
       return .lines([])
     }
     var lines: [String] = []
-    for value in values {
-      lines += try session.interpreter.describe(value).split(
-        separator: "\n", omittingEmptySubsequences: false
-      ).map(String.init)
-    }
+    for value in values { lines += try shown(value) }
     return .lines(lines)
+  }
+
+  /// A value as lines; of a table its items and fields.
+  private func shown(_ value: LuaValue) throws(NormaError) -> [String] {
+    func text(_ value: LuaValue) throws(NormaError) -> [String] {
+      try session.interpreter.describe(value)
+        .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+    guard case .table(let table) = value else { return try text(value) }
+    var fields: [(name: String, lines: [String])] = []
+    for (index, item) in try table.items().prefix(20).enumerated() {
+      fields.append(("\(index + 1)", try text(item)))
+    }
+    for (key, value) in try table.pairs() {
+      if case .string(let name) = key { fields.append((name, try text(value))) }
+    }
+    guard !fields.isEmpty else { return try text(value) }
+    return fields.sorted { $0.name < $1.name }.flatMap { field in
+      ["\(field.name) = \(field.lines.first ?? "")"] + field.lines.dropFirst()
+    }
   }
 
   /// The text without the semicolon that mutes it.
@@ -204,5 +229,17 @@ public final class Console {
     if parts.count == 2, parts[0] == "norm" { names += session.registry.names }
     let head = parts.dropLast().joined(separator: ".") + "."
     return Set(names).filter { $0.hasPrefix(parts[parts.count - 1]) }.sorted().map { head + $0 }
+  }
+}
+
+extension String {
+  fileprivate var trimmed: String {
+    String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+  }
+
+  /// Whether it is one name and nothing else.
+  fileprivate var isName: Bool {
+    !isEmpty && first?.isNumber == false && allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
+      && self != "nil"
   }
 }

@@ -139,6 +139,11 @@ extension TableReader {
       } else if name == "preset" {
         norm?.preset = try optional(name)
       } else {
+        if try bindings.isInput(name, of: norm) {
+          throw error(
+            "'\(name)' is an input of the norm: it takes the name of a branch, got \(self[name].quoted)",
+            help: "nn.branch { name = \"a\", ... } before it, then \(name) = \"a\"")
+        }
         guard let value = self[name].hyperValue else {
           throw error("'\(name)' must be a number, a boolean or a word, got \(self[name].quoted)")
         }

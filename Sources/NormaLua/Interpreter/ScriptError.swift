@@ -73,7 +73,7 @@ extension Interpreter {
     if status == NL_MEMORY || message == "not enough memory" {
       return NormaError(
         .script, "the script needs more than \(options.memoryBytes >> 20) MiB of memory",
-        help: "keep fewer values alive, or raise the limit with --memory")
+        help: "keep fewer values alive, or raise the limit with --script-memory")
     }
     let suggestion = suggestGlobal(message)
     return NormaError(.script, message + suggestion, place: place)

@@ -76,6 +76,18 @@ struct FormulaLint {
     } else if !traced.contains(name) {
       return nil
     }
+    // What methods make of it is traced too; a size is a number.
+    while text(end) == ":", text(end + 2) == "(" {
+      guard text(end + 1) != "size" else { return nil }
+      name += ":\(text(end + 1))(...)"
+      var depth = 0
+      end += 2
+      repeat {
+        if text(end) == "(" { depth += 1 }
+        if text(end) == ")" { depth -= 1 }
+        end += 1
+      } while depth > 0 && end < tokens.count
+    }
     return [".", ":", "(", "[", "="].contains(text(end)) ? nil : (name, end)
   }
 
@@ -131,7 +143,8 @@ struct FormulaLint {
       return found("'\(text(start - 1)) \(name)' always holds here", remedy)
     }
     if text(end) == "and" || text(end) == "or",
-      ["(", "=", ",", "return", "if", "elseif", "while", "and", "or"].contains(text(start - 1))
+      // `plain and x or y` chooses by what is plain.
+      ["(", "=", ",", "return", "if", "elseif", "while", text(end)].contains(text(start - 1))
     {
       return found("'\(name) \(text(end))' does not look at values", remedy)
     }

@@ -19,8 +19,8 @@ extension NormSpec {
       return [.object(y), try call.interpreter.table(fields: buffers)]
     }
     type.method("gradient") { spec, call throws(NormaError) in
-      let trial = try ScriptTrial(spec.value, call, optionsAt: 2, gradient: true, in: registry)
       let dy = try call.value(1, "dy", as: ScriptTensor.self)
+      let trial = try ScriptTrial(spec.value, call, optionsAt: 2, gradient: true, in: registry)
       guard dy.shape == trial.x.shape else {
         throw call.error("dy has shape \(dy.shape), x \(trial.x.shape)")
       }

@@ -76,15 +76,50 @@ final class ScriptFormula: Sendable {
       }
       return traced.results
     }
+    let traced = try trace(context, run)
+    try checkUnchanged(run)
+    known.withLock { $0[key] = traced }
+    return traced.results
+  }
+
+  private func trace(
+    _ context: TraceContext, _ run: (FormulaTrace) throws(NormaError) -> [String: Expr]
+  ) throws(NormaError) -> Traced {
     let trace = FormulaTrace(schema, context)
     defer { trace.close() }
     do throws(NormaError) {
-      let traced = Traced(results: try run(trace), tracked: trace.tracked)
-      known.withLock { $0[key] = traced }
-      return traced.results
+      return Traced(results: try run(trace), tracked: trace.tracked)
     } catch {
       throw trace.named(error).at(place)
     }
+  }
+
+  /// Throws when what was traced before would now be another formula: the function reads something that
+  /// changed, such as a global, or changes something itself.
+  private func checkUnchanged(
+    _ run: (FormulaTrace) throws(NormaError) -> [String: Expr]
+  ) throws(NormaError) {
+    let earlier = known.withLock { known in
+      known.min {
+        ($0.key.channels, $0.key.mode.rawValue) < ($1.key.channels, $1.key.mode.rawValue)
+      }
+    }
+    guard let (key, before) = earlier.map({ ($0.key, $0.value) }) else { return }
+    let context = TraceContext(
+      schema: schema, hyper: key.structural, channels: key.channels, mode: key.mode)
+    let now = try trace(context, run)
+    func nodes(_ traced: Traced) -> [String] {
+      let results =
+        traced.results.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        + traced.tracked.flatMap { [($0.name, $0.value), ($0.name, $0.momentum)] }
+      return ((try? Graph(results))?.nodes ?? []).map { "\($0.kind) \($0.operands)" }
+    }
+    guard nodes(before) != nodes(now) else { return }
+    throw NormaError(
+      .script,
+      "\(schema.name): \(word) gives another formula than when it was first traced: it reads or changes"
+        + " something outside that does not stay the same", place: place,
+      help: "make what it depends on a hyper-parameter; functions of a norm change nothing")
   }
 
   /// What the script's function returns for tensors, settings and the mode.

@@ -276,8 +276,11 @@ extension TracedTensor {
   ) throws(NormaError) -> (names: [LuaValue], options: TableReader?) {
     guard case .table(let table)? = call.arguments.last else { return (call.arguments, nil) }
     let options = try TableReader(table, owner: "\(trace.schema.name): \(word)")
+    guard options.items.isEmpty else {
+      throw options.error(
+        "roles are given one by one, not as a list", help: "write x:\(word)(\"batch\", \"space\")")
+    }
     try options.rejectUnknown(known: known)
-    try options.rejectItems(beyond: 0)
     return (call.arguments.dropLast(), options)
   }
 
@@ -305,7 +308,7 @@ extension TracedTensor {
       guard case .string(let name) = value else {
         throw trace.error(
           "\(word) takes names of roles, got \(value.quoted)",
-          help: "write x:\(word)(\"batch\", \"space\")")
+          help: "write x:\(word)(\"batch\", \"space\"); only mean and variance take options")
       }
       names.append(name)
     }

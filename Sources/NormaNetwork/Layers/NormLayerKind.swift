@@ -23,6 +23,11 @@ enum NormLayerKind: LayerKind {
     }
     if spec.name == NormSpec.noneName { return x }
     let provider = try plan.registry.entry(spec.name).provider
+    guard !provider.schema.isForWeights else {
+      throw NormaError(
+        .usage, "nn.norm: norm.\(spec.name) is for weights, not for values",
+        help: "nn.linear { 10, weight_norm = \"\(spec.name)\" }, or nn.conv")
+    }
     let fuses = plan.fusesNeighbours && provider.fusesNeighbours
     let x = fuses ? x : plan.settled(x)
     let fusion = Fusion(

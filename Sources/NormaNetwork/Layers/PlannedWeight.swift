@@ -22,7 +22,14 @@ struct PlannedWeight {
       normed = nil
       return
     }
-    guard try plan.registry.entry(spec.name).schema.inputs.isEmpty else {
+    let schema = try plan.registry.entry(spec.name).schema
+    guard schema.buffers.isEmpty || schema.isForWeights else {
+      throw NormaError(
+        .usage,
+        "weight_norm: norm.\(spec.name) keeps running statistics of a batch, which a weight has"
+          + " not", help: "weight_standard, weight_length, spectral, or a norm without buffers")
+    }
+    guard schema.inputs.isEmpty else {
       throw NormaError(
         .usage, "norm.\(spec.name) has second inputs, which weight_norm cannot give it",
         help: "use a norm of one input")

@@ -21,7 +21,7 @@ enum CardText {
     ("error on hard inputs", { $0.hardError.map(number) ?? "no formula" }),
     (
       "kept for backward",
-      { $0.cost.map { "x + \(number($0.keptBytes)) B an element" } ?? "unknown" }
+      { $0.cost.map(kept) ?? "unknown" }
     ),
     (
       "bytes an element",
@@ -73,6 +73,16 @@ enum CardText {
 
   static func dependsOnBatch(_ roles: [String]) -> Bool {
     roles.contains { ["batch", "sample", "chunk"].contains($0) }
+  }
+
+  private static func kept(_ cost: NormCard.Cost) -> String {
+    let rest = cost.keptBytes > 0 ? "\(number(cost.keptBytes)) B an element" : ""
+    switch (cost.keepsInput, rest.isEmpty) {
+    case (true, true): return "x"
+    case (true, false): return "x + " + rest
+    case (false, true): return "nothing"
+    case (false, false): return rest
+    }
   }
 
   private static func yes(_ value: Bool) -> String { value ? "yes" : "no" }

@@ -44,6 +44,11 @@ struct NormsNewCommand: ParsableCommand {
         underlying: error)
     }
     if output.json { return try output.write(json: ["norm": name, "file": shown]) }
+    if RegistryOptions.knownNorms().names.contains(name) {
+      Failure.warn(
+        NormaError(
+          .usage, "a norm called '\(name)' is known already; with --script yours takes its place"))
+    }
     try output.write(lines: [
       StyledText("\(shown)  written; next:"),
       StyledText("  norma norms show \(name) --script \(shown)"),
@@ -62,6 +67,14 @@ struct NormsNewCommand: ParsableCommand {
     let isWord = name.utf8.enumerated().allSatisfy { index, byte in
       (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "_")
         || (index > 0 && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte))
+    }
+    let reserved = [
+      "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in",
+      "local",
+      "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
+    ]
+    guard !reserved.contains(name) else {
+      throw NormaError(.usage, "'\(name)' is a word of Lua", help: "choose another name")
     }
     guard isWord, !name.isEmpty else {
       throw NormaError(
