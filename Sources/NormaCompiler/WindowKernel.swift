@@ -10,18 +10,16 @@ import NormaGraph
 public final class WindowKernel: NormKernel {
   /// A tensor of a call, or a temporary one.
   private enum Tensor: Hashable {
-    case input(Int), outputGradient, residual, sumGradient, temporary(Int)
-  }
-
-  private enum Target {
-    case output, sum, inputGradient(Int), temporary(Int)
-    /// Small results alone: gradients of parameters, buffers.
-    case none
+    case input(Int), outputGradient, residual, sumGradient
+    case output, sum, inputGradient(Int)
+    case temporary(Int)
   }
 
   private enum Step {
-    case part(TilesKernel, [Tensor], Target)
-    case window(Window, from: Tensor, to: Int)
+    /// A kernel, what it reads, and where its tensor goes; nil where its results are small ones alone.
+    case part(TilesKernel, [Tensor], Tensor?)
+    /// Boxes go axis by axis and need a place between.
+    case window(Window, from: Tensor, to: Tensor, between: Tensor)
   }
 
   private let program: NormProgram
@@ -94,14 +92,19 @@ public final class WindowKernel: NormKernel {
       }
     }
 
-    private func target(of result: String) -> Target {
+    /// Where a result goes; nil for a small one.
+    private func target(of result: String) -> Tensor? {
       switch result {
-      case "y": return .output
-      case "sum": return .sum
+      case "y": .output
+      case "sum": .sum
       default:
-        let index = program.inputs.firstIndex { "input:" + $0.name == result }
-        return index.map(Target.inputGradient) ?? .none
+        program.inputs.firstIndex { "input:" + $0.name == result }.map(Tensor.inputGradient)
       }
+    }
+
+    private mutating func newTemporary() -> Tensor {
+      temporaries += 1
+      return .temporary(temporaries - 1)
     }
 
     mutating func steps(
@@ -131,35 +134,30 @@ public final class WindowKernel: NormKernel {
           if case .input(let name) = operands[0].kind, let known = tensors[name] {
             source = known
           } else {
-            source = .temporary(temporaries)
-            temporaries += 1
-            if case .temporary(let number) = source {
-              steps.append(try part([("y", operands[0])], tensors, .temporary(number)))
-            }
+            source = newTemporary()
+            steps.append(try part([("y", operands[0])], tensors, source))
           }
-          steps.append(.window(window, from: source, to: temporaries))
-          rebuilt.append(leaf(.temporary(temporaries)))
-          // Boxes go axis by axis and need a place between.
-          temporaries += 2
+          let (target, between) = (newTemporary(), newTemporary())
+          steps.append(.window(window, from: source, to: target, between: between))
+          rebuilt.append(leaf(target))
         } else {
           rebuilt.append(graph.rewritten(index, operands))
         }
       }
       var small: [(name: String, value: Expr)] = []
       for output in graph.outputs {
-        let target = target(of: output.name)
-        if case .none = target {
-          small.append((output.name, rebuilt[output.node]))
-        } else {
+        if let target = target(of: output.name) {
           steps.append(try part([("y", rebuilt[output.node])], tensors, target))
+        } else {
+          small.append((output.name, rebuilt[output.node]))
         }
       }
-      if !small.isEmpty { steps.append(try part(small, tensors, .none)) }
+      if !small.isEmpty { steps.append(try part(small, tensors, nil)) }
       return steps
     }
 
     private func part(
-      _ results: [(name: String, value: Expr)], _ tensors: [String: Tensor], _ target: Target
+      _ results: [(name: String, value: Expr)], _ tensors: [String: Tensor], _ target: Tensor?
     ) throws(NormaError) -> Step {
       let used = Set(
         try Graph(results).nodes.compactMap { node -> String? in
@@ -189,10 +187,9 @@ public final class WindowKernel: NormKernel {
   /// Temporaries, dense copies of tensors that are not, and what the parts need.
   public func memory(threads: Int) -> KernelMemory {
     let needs = kernels.map { $0.memory(threads: threads) }
-    let copies = layout.isContiguous ? 0 : program.inputs.count + 5
     return KernelMemory(
       savedBytes: 0,
-      workspaceBytes: (temporaries + copies) * tensorBytes
+      workspaceBytes: (temporaries + copyCount) * tensorBytes
         + (needs.map(\.workspaceBytes).max() ?? 0))
   }
 
@@ -229,74 +226,65 @@ public final class WindowKernel: NormKernel {
     try run(backwardSteps, call)
   }
 
+  /// Dense copies of what a call may read, and of one result.
+  private var copyCount: Int { layout.isContiguous ? 0 : program.inputs.count + 5 }
+
   private func run(_ steps: [Step], _ call: KernelCall) throws(NormaError) {
     guard let workspace = call.workspace else {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
-    func temporary(_ number: Int) -> UnsafeMutablePointer<Float> {
+    func place(_ number: Int) -> UnsafeMutablePointer<Float> {
       (workspace + number * tensorBytes).assumingMemoryBound(to: Float.self)
     }
-    var free = temporaries
-    func place() -> UnsafeMutablePointer<Float> {
-      defer { free += 1 }
-      return temporary(free)
+    func original(_ tensor: Tensor) -> UnsafeMutablePointer<Float>? {
+      switch tensor {
+      case .input(let i): UnsafeMutablePointer(mutating: call.inputs[i])
+      case .outputGradient: call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
+      case .residual: call.residual.map { UnsafeMutablePointer(mutating: $0) }
+      case .sumGradient: call.sumGradient.map { UnsafeMutablePointer(mutating: $0) }
+      case .output: call.output
+      case .sum: call.sum
+      case .inputGradient(let i): call.inputGradients[i]
+      case .temporary(let i): place(i)
+      }
     }
-    // Tensors that are not dense are copied once, when first read.
+    func isApart(_ tensor: Tensor) -> Bool {
+      if case .temporary = tensor { false } else { !layout.isContiguous }
+    }
+    // The first copy is the result's; tensors that are not dense are copied once, when first read.
     var copies: [Tensor: UnsafeMutablePointer<Float>] = [:]
-    func pointer(_ tensor: Tensor) -> UnsafePointer<Float>? {
-      let original: UnsafePointer<Float>? =
-        switch tensor {
-        case .input(let i): call.inputs[i]
-        case .outputGradient: call.outputGradient
-        case .residual: call.residual
-        case .sumGradient: call.sumGradient
-        case .temporary(let i): UnsafePointer(temporary(i))
-        }
-      guard !layout.isContiguous, let original else { return original }
-      if case .temporary = tensor { return original }
+    func read(_ tensor: Tensor) -> UnsafePointer<Float>? {
+      guard let whole = original(tensor) else { return nil }
+      guard isApart(tensor) else { return UnsafePointer(whole) }
       if let copy = copies[tensor] { return UnsafePointer(copy) }
-      let copy = place()
-      transfer(UnsafeMutablePointer(mutating: original), copy, gather: true)
+      let copy = place(temporaries + 1 + copies.count)
+      transfer(whole, copy, gather: true)
       copies[tensor] = copy
       return UnsafePointer(copy)
     }
-    let result = layout.isContiguous ? nil : place()
-    let rest =
-      workspace + (temporaries + (layout.isContiguous ? 0 : program.inputs.count + 5)) * tensorBytes
     for step in steps {
       switch step {
-      case .window(let window, let from, let to):
-        guard let source = pointer(from) else { continue }
-        sum(window, source, temporary(to), temporary(to + 1))
+      case .window(let window, let from, let to, let between):
+        guard let source = read(from), let target = original(to), let other = original(between)
+        else { continue }
+        sum(window, source, target, other)
       case .part(let kernel, let inputs, let target):
-        let wanted: UnsafeMutablePointer<Float>? =
-          switch target {
-          case .output: call.output
-          case .sum: call.sum
-          case .inputGradient(let i): call.inputGradients[i]
-          case .temporary(let i): temporary(i)
-          case .none: nil
-          }
-        var isTemporary = false
-        var isSmall = false
-        switch target {
-        case .temporary: isTemporary = true
-        case .none: isSmall = true
-        default: break
-        }
-        if wanted == nil, !isSmall { continue }
+        let wanted = target.flatMap(original)
+        // A result that nobody wants is not made.
+        if target != nil, wanted == nil { continue }
+        let goesApart = target.map(isApart) ?? false
         var part = KernelCall()
-        part.inputs = inputs.compactMap { pointer($0) }
+        part.inputs = inputs.compactMap(read)
         part.parameters = call.parameters
         part.buffers = call.buffers
         part.hyper = call.hyper
         part.parameterGradients = call.parameterGradients
         part.accumulate = call.accumulate
-        part.output = isTemporary ? wanted : result ?? wanted
-        part.workspace = rest
+        part.output = goesApart ? place(temporaries) : wanted
+        part.workspace = workspace + (temporaries + copyCount) * tensorBytes
         part.threads = call.threads
         try kernel.forward(part)
-        if let result, let wanted, !isTemporary { transfer(wanted, result, gather: false) }
+        if goesApart, let wanted { transfer(wanted, place(temporaries), gather: false) }
       }
     }
   }

@@ -56,6 +56,10 @@ struct ReplTests {
     #expect(properties["isForWeights"] as? Bool == true)
     #expect(properties["mixes"] as? [String] == ["space"])
     #expect(try Command(["norms", "card", "rsm"]).status == 64)
+    try Data("norm.define('mine', { forward = function(x) return x:tanh() end })".utf8)
+      .write(to: bench.folder.appending(path: "mine.lua"))
+    let own = try Command(["norms", "card", bench.path("mine.lua"), "--no-time"])
+    #expect(own.status == 0 && own.output.contains("statistics mix                 nothing"))
   }
 
   @Test("Every file of the zoo has a test that holds")

@@ -19,11 +19,14 @@ import Testing
     let factor: Expr = n.real("factor", default: 1)
     return { (x: Expr, _) in x * factor }
   }
+  private static let boxed = NormDefinition("boxed", summary: "over a box of neighbours") { _ in
+    { (x: Expr, _) in x * (1 + x.square().window(.space, 3)).rsqrt() }
+  }
   private let registry: NormRegistry
 
   init() throws {
     registry = .builtIn()
-    for norm in [Self.film, Self.moving] {
+    for norm in [Self.film, Self.moving, Self.boxed] {
       try registry.register(NormEntry(norm, source: .builtIn))
     }
   }
@@ -153,5 +156,28 @@ import Testing
     let read = try ModelSpec(json: model.json())
     let again = try Network(read, registry: registry, batch: 2, training: plainSGD)
     #expect(again.norms.first?.hyper["factor"] == .ramp(ramp))
+  }
+
+  @Test func aNormWithWindowsFusesLikeOthers() throws {
+    let spec = ModelSpec(
+      "m", input: [5, 4, 2],
+      layers: [
+        .conv(3, kernel: 3), .residual([.conv(3, kernel: 3), .tanh]), .norm(NormSpec("boxed")),
+        .relu,
+        .residual([.norm(NormSpec("boxed")), .conv(3, kernel: 3)]), .flatten, .linear(3),
+      ])
+    let x = normal(2 * 40, seed: 21)
+    let dy = normal(6, seed: 22)
+    var results: [(output: [Float], gradient: [Float])] = []
+    for fuses in [true, false] {
+      let net = try Network(
+        spec, registry: registry, batch: 2, training: plainSGD, seed: 5, wantsInputGradient: true,
+        fusesNeighbours: fuses)
+      let found = try net.probe(input: x, outputGradient: dy)
+      results.append((found.output, found.inputGradient))
+      #expect(net.norms.map(\.fused.isEmpty) == [!fuses, !fuses])
+    }
+    #expect(relativeError(results[0].output, results[1].output.map(Double.init)) < 1e-6)
+    #expect(relativeError(results[0].gradient, results[1].gradient.map(Double.init)) < 1e-6)
   }
 }

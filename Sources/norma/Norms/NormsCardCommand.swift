@@ -22,7 +22,7 @@ struct NormsCardCommand: ParsableCommand {
         norma norms card batch mine --script mine.lua --svg card.svg
       """)
 
-  @Argument(help: "The norms; see 'norma norms list'.", completion: .norms)
+  @Argument(help: "Norms, or scripts whose norms are shown.", completion: .norms)
   var names: [String]
 
   @Option(help: ArgumentHelp("A hyper-parameter, or preset=NAME; repeatable.", valueName: "k=v"))
@@ -55,13 +55,10 @@ struct NormsCardCommand: ParsableCommand {
     let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     var options = executorOptions
     options.compileWait = max(options.compileWait, 60)
-    let cards = try registryOptions.withRegistry { registry in
-      var specs: [NormSpec] = []
-      for name in names {
-        let spec = try Settings.norm(name, hyper: hyper)
-        _ = try registry.entry(name).schema.resolve(spec.hyper, preset: spec.preset)
-        specs.append(spec)
-      }
+    var sources = registryOptions
+    sources.scripts += names.filter(NormChoice.isScript)
+    let cards = try sources.withRegistry { registry in
+      let specs = try NormChoice.specs(names, hyper: hyper, in: registry)
       return try options.withExecutor { executor throws(NormaError) in
         var cards: [NormCard] = []
         for spec in specs {

@@ -49,12 +49,12 @@ struct NormsCheckCommand: ParsableCommand {
 
   func run() throws {
     var options = registryOptions
-    options.scripts += names.filter(Self.isScript)
+    options.scripts += names.filter(NormChoice.isScript)
     // What is checked is worth waiting for.
     var executors = executorOptions
     executors.compileWait = max(executors.compileWait, 60)
     let reports = try options.withRegistry { registry in
-      let chosen = try specs(registry)
+      let chosen = try NormChoice.specs(names, hyper: hyper, in: registry)
       return try executors.withExecutor { executor throws(NormaError) in
         try check(chosen, registry, executor)
       }
@@ -70,33 +70,6 @@ struct NormsCheckCommand: ParsableCommand {
     }
   }
 
-  private static func isScript(_ name: String) -> Bool { name.hasSuffix(".lua") }
-
-  /// The norms that were asked for, those of a script in the order of their definition.
-  private func specs(_ registry: NormRegistry) throws(NormaError) -> [NormSpec] {
-    var specs: [NormSpec] = []
-    for name in names {
-      guard Self.isScript(name) else {
-        _ = try registry.entry(name)
-        specs.append(try Settings.norm(name, hyper: hyper))
-        continue
-      }
-      let file = URL(fileURLWithPath: name).lastPathComponent
-      let defined = registry.all.compactMap { entry -> (Int, String)? in
-        guard case .script(let place) = entry.source, place.file == file else { return nil }
-        return (place.line, entry.schema.name)
-      }
-      guard !defined.isEmpty else {
-        throw NormaError(
-          .usage, "'\(name)' defines no norm", help: "norm.define(\"name\", { forward = ... })")
-      }
-      for (_, norm) in defined.sorted(by: <) {
-        specs.append(try Settings.norm(norm, hyper: hyper))
-      }
-    }
-    return specs
-  }
-
   private func check(
     _ specs: [NormSpec], _ registry: NormRegistry, _ chosen: Executor
   ) throws(NormaError) -> [Report] {
@@ -108,8 +81,6 @@ struct NormsCheckCommand: ParsableCommand {
     var reports: [Report] = []
     var known: Set<String> = []
     for spec in specs {
-      // A mistake in a setting is told as everywhere, not as a check.
-      _ = try registry.entry(spec.name).schema.resolve(spec.hyper, preset: spec.preset)
       for (number, executor) in executors.enumerated() {
         var options = ConformanceOptions()
         options.executor = executor
@@ -170,7 +141,7 @@ struct NormsCheckCommand: ParsableCommand {
       return isPlain ? text : "\"" + text.replacingOccurrences(of: "\"", with: "\\\"") + "\""
     }
     var words = ["norma norms check", report.name]
-    for script in registryOptions.scripts + names.filter(Self.isScript) {
+    for script in registryOptions.scripts + names.filter(NormChoice.isScript) {
       words += ["--script", quoted(script)]
     }
     for setting in hyper { words += ["--hyper", quoted(setting)] }
