@@ -49,6 +49,26 @@ struct BuiltInConformanceTests {
     }
   }
 
+  @Test("Two moments of the rows of one sample become native code")
+  func twoMoments() throws {
+    let executor = Executor.native(
+      NativeSession(
+        environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60)))
+    let registry = NormRegistry([NormEntry(OtherForms.twoMoments, source: .builtIn)])
+    let layer = try NormLayer(NormSpec("two_moments"), in: registry, channelShape: [9])
+    let layout = try TensorLayout(shape: [1, 9, 5], axis: [1])
+    let native = try KernelHarness(
+      layer: layer, layout: layout, mode: .train, executor: executor)
+    let reference = try KernelHarness(
+      layer: layer, layout: layout, mode: .train, executor: .reference)
+    for harness in [native, reference] {
+      harness.x = (0..<45).map { Float($0 % 7) - 2.5 }
+      try harness.forward()
+    }
+    #expect(native.kernel.executor == "native")
+    #expect(scaledError(native.y, reference.y, bound: 1e-6) < 1e-6)
+  }
+
   @Test("keep the whole contract in the reference executor", arguments: specs.prefix(5))
   func referenceConforms(_ spec: NormSpec) {
     var options = ConformanceOptions()

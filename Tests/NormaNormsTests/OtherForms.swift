@@ -4,7 +4,9 @@ import NormaNorms
 
 /// Definitions that use what the built-ins do not: each is there for one way a compiler can go wrong.
 enum OtherForms {
-  static let definitions = [stopped, sharedGradient, readsBuffer, pointwise, chained, scalar]
+  static let definitions = [
+    stopped, sharedGradient, readsBuffer, pointwise, chained, scalar, twoMoments,
+  ]
 
   /// Some of the gradient is left out on purpose.
   static let stopped = NormDefinition("stopped", summary: "centring without a gradient") { n in
@@ -51,6 +53,16 @@ enum OtherForms {
     return { x, _ in
       let size = x.norm(2, .space)
       return x + x * (size / (size.mean(.channel) + 1e-6)) * gamma + beta
+    }
+  }
+
+  /// Two variances of a row, where a batch has one sample.
+  static let twoMoments = NormDefinition("two_moments", summary: "scaled twice") { n in
+    n.claims(infersFromBatch: true)
+    return { x, _ in
+      let own = (x.variance(.space) + 0.1).rsqrt()
+      let common = (x.variance([.batch, .space]) + 0.1).rsqrt()
+      return x * own * common
     }
   }
 

@@ -31,7 +31,7 @@ extension NativeLoops {
       case .moments:
         // The mean of the first values is the shift: near enough to the mean that the variance loses
         // nothing to cancellation.
-        var first = body(inner < lanes ? inner : nil, "0", "f")
+        var first = body(inner < lanes ? inner : nil, "0", "f\(k)")
         let v = first.vector(sum.a)
         let kept = inner < lanes ? "keep(\(v), \(inner))" : v
         let shift = "first4(\(kept)) * \(NativeBody.number(1 / Float(min(inner, 4))))"
