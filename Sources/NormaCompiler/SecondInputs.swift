@@ -23,7 +23,7 @@ struct SecondInputs {
   /// What stands for each input in a plan's graph.
   private(set) var leaves: [Expr.Kind: Expr] = [:]
 
-  /// The number of arrays.
+  /// Whether every input is as large as `x`.
   var isEmpty: Bool { inputs.isEmpty }
 
   /// Appends the inputs to saved values that begin at `offsets`.
@@ -54,7 +54,7 @@ struct SecondInputs {
     return offsets.count - 1
   }
 
-  /// Puts the inputs of a call where plans find them.
+  /// Puts the inputs of a forward call where its plan, and then backward's, finds them.
   func load(_ call: KernelCall) {
     guard let saved = call.saved?.assumingMemoryBound(to: Double.self) else { return }
     for place in inputs {

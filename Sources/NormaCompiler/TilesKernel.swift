@@ -205,7 +205,7 @@ public final class TilesKernel: NormKernel {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
     try requireNeighbours(call, backward: backward)
-    second.load(call)
+    if !backward { second.load(call) }
     let slots = TensorSlots(program)
     withUnsafeTemporaryAllocation(
       of: UnsafeMutablePointer<Float>?.self, capacity: slots.count

@@ -24,7 +24,6 @@ public final class WindowKernel: NormKernel {
 
   private let program: NormProgram
   private let layout: TensorLayout
-  private let dense: TensorLayout
   private let forwardSteps: [Step]
   private let backwardSteps: [Step]
   private let temporaries: Int
@@ -60,7 +59,7 @@ public final class WindowKernel: NormKernel {
   ) throws(NormaError) {
     self.program = program
     self.layout = layout
-    dense = try TensorLayout(shape: layout.shape, axis: layout.channelAxes)
+    let dense = try TensorLayout(shape: layout.shape, axis: layout.channelAxes)
     let count = program.forwardResults.count
     let results = try program.fusion.surrounding(program.forwardResults + program.backwardResults)
     var builder = Builder(program, dense, session)

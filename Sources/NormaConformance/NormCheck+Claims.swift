@@ -141,9 +141,7 @@ extension NormProbe {
     var present = RoleSet.none
     for (axis, atom) in RoleSet.atoms.enumerated()
     where roles.contains(atom) && extents.counts[axis] > 1 { present.insert(atom) }
-    if extents.counts[0] == 1, present.contains(.sample) { present.insert(.chunk) }
-    if extents.counts[3] == 1, present.contains(.member) { present.insert(.group) }
-    return present
+    return whole(present)
   }
 
   /// Where epsilon stands, from how outputs shrink as it grows; nil when neither law holds.

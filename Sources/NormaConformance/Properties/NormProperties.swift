@@ -134,10 +134,7 @@ extension NormProbe {
         if !(difference <= 1e-5 * max(abs(Double(base[p])), 1)) { found.insert(atom) }
       }
     }
-    // A role that is not split has one half only.
-    if extents.counts[0] == 1, found.contains(.sample) { found.insert(.chunk) }
-    if extents.counts[3] == 1, found.contains(.member) { found.insert(.group) }
-    return found
+    return whole(found)
   }
 
   /// What changes of `x`, one for each of some roles, leave the output as it is.
@@ -183,7 +180,7 @@ extension NormProbe {
         let largest = sizes.max() ?? 0
         if largest > 0, sums.allSatisfy({ abs($0) <= 1e-4 * largest }) { sets.append(roles) }
       }
-      return sets.map { widened($0).intersection(meaningful($0)).names }
+      return sets.map { widened($0).intersection(whole($0)).names }
     }
     return (
       vanishing(dx.map(Double.init)), vanishing(zip(dx, x).map { Double($0) * Double($1) })
@@ -201,8 +198,8 @@ extension NormProbe {
     return wide
   }
 
-  /// The roles as they are named: halves of what is not split are the whole.
-  private func meaningful(_ roles: RoleSet) -> RoleSet {
+  /// The roles as they are named: the half that a role has where it is not split is the whole.
+  func whole(_ roles: RoleSet) -> RoleSet {
     var named = roles
     if extents.counts[0] == 1, roles.contains(.sample) { named.insert(.chunk) }
     if extents.counts[3] == 1, roles.contains(.member) { named.insert(.group) }
