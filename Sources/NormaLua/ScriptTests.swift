@@ -96,38 +96,79 @@ public final class ScriptTests {
     }
   }
 
-  /// Two values are the same: numbers, texts, booleans, or arrays of one shape, up to a tolerance.
   private static func compare(_ call: CallContext, tolerance: Double?) throws(NormaError) {
     guard call.count >= 2 else {
       throw call.error(
         "two values are needed, got \(call.count)", help: "write \(call.function)(found, wanted)")
     }
-    let (found, wanted) = (call[0], call[1])
+    if let message = try difference(call[0], call[1], tolerance, at: "", call) {
+      throw call.error("expected \(message)")
+    }
+  }
+
+  /// What keeps two values from being the same, up to a tolerance: numbers, texts, booleans, arrays of one
+  /// shape, and tables of such.
+  private static func difference(
+    _ found: LuaValue, _ wanted: LuaValue, _ tolerance: Double?, at path: String,
+    _ call: CallContext
+  ) throws(NormaError) -> String? {
+    let place = path.isEmpty ? "" : " at \(path)"
     func isSame(_ a: Double, _ b: Double) -> Bool {
       a == b || (a.isNaN && b.isNaN) || abs(a - b) <= (tolerance ?? -1)
     }
-    func bound() -> String { tolerance.map { " within \($0)" } ?? "" }
+    let bound = tolerance.map { " within \($0)" } ?? ""
     if let a = Double.from(lua: found), let b = Double.from(lua: wanted) {
-      guard isSame(a, b) else { throw call.error("expected \(b)\(bound()), got \(a)") }
-      return
+      return isSame(a, b) ? nil : "\(b)\(bound)\(place), got \(a)"
     }
     switch (found, wanted) {
-    case (.nil, .nil): return
-    case (.bool(let a), .bool(let b)) where a == b: return
-    case (.string(let a), .string(let b)) where a == b: return
-    case (.table, _), (.object, _), (_, .object), (_, .table): break
-    default: throw call.error("expected \(wanted.quoted), got \(found.quoted)")
+    case (.nil, .nil): return nil
+    case (.bool(let a), .bool(let b)) where a == b: return nil
+    case (.string(let a), .string(let b)) where a == b: return nil
+    case (.table(let a), .table(let b)):
+      let (a, b) = try (
+        TableReader(a, owner: call.function), TableReader(b, owner: call.function)
+      )
+      guard isArray(a), isArray(b) else {
+        return try difference(a, b, tolerance, at: path, call)
+      }
+    case (.table, .object), (.object, .table), (.object, .object): break
+    default: return "\(wanted.quoted)\(place), got \(found.quoted)"
     }
     let a = try ScriptTensor.read(found, owner: call.function)
     let b = try ScriptTensor.read(wanted, owner: call.function)
-    guard a.shape == b.shape else {
-      throw call.error("expected shape \(b.shape), got \(a.shape)")
-    }
+    guard a.shape == b.shape else { return "shape \(b.shape)\(place), got \(a.shape)" }
     let wrong = a.values.indices.filter { !isSame(Double(a.values[$0]), Double(b.values[$0])) }
-    guard let first = wrong.first else { return }
-    throw call.error(
-      "\(wrong.count) of \(a.count) values differ: expected \(b.values[first])\(bound()) at"
-        + " \(position(first, a.shape)), got \(a.values[first])")
+    guard let first = wrong.first else { return nil }
+    return
+      "\(b.values[first])\(bound) at \(path)\(position(first, a.shape)), got \(a.values[first]);"
+      + " \(wrong.count) of \(a.count) values differ"
+  }
+
+  /// Whether a table is numbers, or lists of them.
+  private static func isArray(_ table: TableReader) -> Bool {
+    guard table.names.isEmpty, let first = table.items.first else { return false }
+    func isList(_ value: LuaValue) -> Bool { if case .table = value { true } else { false } }
+    return isList(first)
+      ? table.items.allSatisfy(isList) : table.items.allSatisfy { Double.from(lua: $0) != nil }
+  }
+
+  private static func difference(
+    _ found: TableReader, _ wanted: TableReader, _ tolerance: Double?, at path: String,
+    _ call: CallContext
+  ) throws(NormaError) -> String? {
+    guard found.items.count == wanted.items.count else {
+      return
+        "\(wanted.items.count) items\(path.isEmpty ? "" : " at \(path)"), got \(found.items.count)"
+    }
+    let names = Set(found.names).union(wanted.names).sorted()
+    let fields = names.map { (path.isEmpty ? $0 : "\(path).\($0)", found[$0], wanted[$0]) }
+    let items = found.items.indices.map {
+      ("\(path)[\($0 + 1)]", found.items[$0], wanted.items[$0])
+    }
+    for (place, a, b) in fields + items {
+      if let message = try difference(a, b, tolerance, at: place, call) { return message }
+    }
+    return nil
   }
 
   /// An element's indices, from 1 as in scripts.

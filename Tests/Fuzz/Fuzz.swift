@@ -7,7 +7,8 @@ import NormaNorms
 
 /// Random scripts, and the same few norms again and again: what `scripts/fuzz` runs.
 ///
-/// Scripts are mutations of the zoo, determined by a seed and their number. Nothing that a script does may
+/// Scripts are mutations of the zoo, and random calls of all that scripts see with all kinds of arguments,
+/// determined by a seed and their number. Nothing that a script does may
 /// end the process: errors are what is expected of it.
 @main
 struct Fuzz {
@@ -157,6 +158,10 @@ private struct Scripts {
   }
 
   func script(_ number: Int) -> String {
+    number % 4 == 3 ? RandomCalls.script(number, seed: seed) : mutation(number)
+  }
+
+  private func mutation(_ number: Int) -> String {
     var random = RandomSource(seed: seed, purpose: "script \(number)")
     var tokens = files[random.index(below: files.count)]
     for _ in 0..<1 + random.index(below: 3) {

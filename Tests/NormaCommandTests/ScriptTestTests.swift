@@ -17,6 +17,7 @@ struct ScriptTestTests {
         expect.equal(1 + 1, 2)
         expect.equal("a", "a")
         expect.equal({ { 1, 2 } }, tensor { { 1, 2 } })
+        expect.equal({ name = "a", list = { "b", true } }, { name = "a", list = { "b", true } })
         expect.close(0.1 + 0.2, 0.3)
         expect.close(norm.rms { epsilon = 0 }:apply(tensor { { 3, 4 } }), { { 0.8485, 1.1314 } }, 1e-4)
         expect.ok(1)
@@ -33,9 +34,14 @@ struct ScriptTestTests {
       ("expect.close(1, 2, 0.5)", "t.lua:2: expect.close: expected 2.0 within 0.5, got 1.0"),
       (
         "expect.equal({ { 1, 2 }, { 3, 4 } }, { { 1, 2 }, { 3, 5 } })",
-        "t.lua:2: expect.equal: 1 of 4 values differ: expected 5.0 at [2, 2], got 4.0"
+        "t.lua:2: expect.equal: expected 5.0 at [2, 2], got 4.0; 1 of 4 values differ"
       ),
       ("expect.equal({ 1, 2 }, { 1 })", "t.lua:2: expect.equal: expected shape [1], got [2]"),
+      (
+        "expect.equal({ a = { 1, 'x' } }, { a = { 1, 'y' } })",
+        "t.lua:2: expect.equal: expected 'y' at a[2], got 'x'"
+      ),
+      ("expect.equal({ 'x' }, { 'x', 'y' })", "t.lua:2: expect.equal: expected 2 items, got 1"),
       ("expect.equal('a', 1)", "t.lua:2: expect.equal: expected 1, got 'a'"),
       ("expect.ok(false, 'not so')", "t.lua:2: expect.ok: not so"),
       (

@@ -97,9 +97,9 @@ struct ErrorBlockTests {
       hint: "--instructions 50000000"),
     Mistake(
       script: """
-        norm.define("bare", { forward = function(x)
+        norm.define("bare", { hyper = { none = norm.real { 0 } }, forward = function(x, s)
           local v = x:variance("channel")
-          return x / (v * 0):sqrt() end })
+          return x / (v * s.none):sqrt() end })
         model("m", { input = { 2 }, nn.linear { 4 }, nn.norm "bare", nn.linear { 3 } })
         experiment { model = "m", \(data), train = { steps = 1, batch = 8 } }
         """,

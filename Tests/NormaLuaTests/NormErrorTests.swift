@@ -16,6 +16,16 @@ private func define(_ body: String, _ rest: String = "") -> String {
     ("if x == x + 1 then end", "'==' on a traced tensor: its value is not known while tracing"),
     ("local n = #x", "'#' on a traced tensor: its sizes are not known while tracing"),
     ("local n = 'x' .. x", "'..' on a traced tensor: its value is not known while tracing"),
+    ("return x // 2", "no operation '//' in formulas"),
+    ("return 7 % x", "no operation '%' in formulas"),
+    ("return x / 0", "division by 0"),
+    ("return x:clamp(2, 1)", "clamp from 2.0 to 1.0 holds no value"),
+    ("return x:mean('space', 'space')", "mean goes over 'space' twice"),
+    ("return x:count('batch', 'batch')", "count goes over 'batch' twice"),
+    (
+      "return x:variance('channel', { correction = -1 })",
+      "variance: 'correction' must be 0 or more, got -1.0"
+    ),
     ("return x + true", "'+' takes traced tensors and numbers, got true"),
     ("return x * tensor { 1 }", "'*' takes a tensor of numbers, which a formula cannot hold"),
     ("return x:mean('chanel')", "no role 'chanel'; did you mean 'channel'?"),
@@ -127,6 +137,10 @@ func advice() throws {
     (
       define("return x", "param = { gamma = norm.per_channel { 1 } },"),
       "demo: the parameter 'gamma' is never used"
+    ),
+    (
+      define("return x", "hyper = { k = norm.real { 2 } },"),
+      "demo: the hyper-parameter 'k' is never used"
     ),
     (
       define("return x", "buffer = { mean = norm.per_channel { 0 } },"),
@@ -266,7 +280,7 @@ func escapedTensor() throws {
 @Test("A formula without end is refused")
 func endlessFormula() throws {
   let error = try normFailure(of: define("while true do x = x + 1 end"))
-  #expect(error.message == "demo: forward has more than 20000 operations")
+  #expect(error.message == "demo: forward has more than 5000 operations")
 }
 
 @Test(
@@ -307,4 +321,20 @@ func applyMistakes(text: String, message: String) throws {
   let error = try normFailure(of: "\n" + text)
   #expect(error.message == message)
   #expect(error.place?.line == 2)
+}
+
+@Test("A second table beside the first is refused, not passed over")
+func twoTables() throws {
+  let error = try normFailure(of: "local n = norm.rms({ epsilon = 0 }, { scale = false })")
+  #expect(error.message == "norm.rms: one table is taken, got 2 arguments")
+}
+
+@Test("A norm without settings is applied as one with the defaults")
+func constructorsAreNorms() throws {
+  try runNorms(
+    """
+    local x = tensor { { 3, 4 } }
+    expect.equal(norm.rms:apply(x), norm.rms():apply(x))
+    expect.equal(norm.rms:gradient(x, x).x, norm.rms():gradient(x, x).x)
+    """)
 }

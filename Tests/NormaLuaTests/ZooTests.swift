@@ -31,7 +31,7 @@ struct ZooTests {
     }
     struct Case: Decodable {
       let norm: String
-      let hyper: [String: Int]
+      let hyper: [String: Double]
       let input: Int
       let mode: String
       let inputs: [String: [Double]]
@@ -62,7 +62,10 @@ struct ZooTests {
       let title = "\(example.norm) \(input.shape) \(example.mode)"
       let layout = try TensorLayout(shape: input.shape, axis: input.axis)
       let layer = try NormLayer(
-        NormSpec(example.norm, example.hyper.mapValues { .int($0) }), in: registry,
+        NormSpec(
+          example.norm,
+          example.hyper.mapValues { value in Int(exactly: value).map(HyperValue.int) ?? .real(value)
+          }), in: registry,
         channelShape: layout.channelShape)
       let harness = try KernelHarness(
         layer: layer, layout: layout, mode: try #require(Mode(rawValue: example.mode)))

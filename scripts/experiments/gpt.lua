@@ -2,6 +2,7 @@
 -- loss is in nats a character. Some minutes on two cores.
 --   scripts/norma run scripts/experiments/gpt.lua
 --   scripts/norma run scripts/experiments/gpt.lua --set norm=layer --set place=post
+--   scripts/norma run scripts/experiments/gpt.lua --set norm=rms --set place=deep     (see models.lua)
 -- Any text will do: dataset "book.txt".
 require "models"
 

@@ -54,7 +54,12 @@ public struct CallContext {
 
   /// The options at `index`: `f { 32, kernel = 3 }`, and also `f "name"`, `f(8)` and `f()`.
   public func options(_ index: Int = 0) throws(NormaError) -> TableReader {
-    switch self[index] {
+    guard count <= index + 1 else {
+      throw error(
+        "one table is taken, got \(count - index) arguments",
+        help: "put all into one: \(function) { ..., name = value }")
+    }
+    return switch self[index] {
     case .nil: try TableReader(nil, owner: function)
     case .table(let table): try TableReader(table, owner: function)
     case let single: TableReader(single: single, owner: function)

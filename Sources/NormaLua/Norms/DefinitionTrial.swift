@@ -34,10 +34,24 @@ struct DefinitionTrial {
     for input in schema.inputs where !used.contains(.input(input.name)) {
       throw unused("input", input.name, "use s.\(input.name) in forward, or remove it")
     }
+    for hyper in schema.hyper where hyper.isReal && mustBeUsed(hyper.name) {
+      throw unused("hyper-parameter", hyper.name, "use s.\(hyper.name) in forward, or remove it")
+    }
     for buffer in schema.buffers where !used.contains(.buffer(buffer.name)) {
       throw unused(
         "buffer", buffer.name, "read s.\(buffer.name) or s.\(buffer.name):track(...), or remove it")
     }
+  }
+
+  /// Whether nothing uses a setting that nothing else can be the reason to have.
+  private func mustBeUsed(_ name: String) -> Bool {
+    let schema = entry.schema
+    // Other whole numbers than the defaults, which may choose another formula, were not tried.
+    let isSettled = !schema.hyper.contains { if case .int = $0.kind { true } else { false } }
+    let isInitial = (schema.parameters + schema.buffers).contains {
+      if case .hyper(name) = $0.initial { true } else { false }
+    }
+    return isSettled && !isInitial && !used.contains(.hyper(name))
   }
 
   private mutating func build(_ hyper: [String: HyperValue]) throws(NormaError) {

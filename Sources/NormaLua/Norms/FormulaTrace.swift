@@ -5,7 +5,7 @@ import NormaNorms
 /// One run of a norm's `forward` with traced tensors.
 final class FormulaTrace {
   /// A formula longer than this is a loop gone wild.
-  static let wordLimit = 20_000
+  static let wordLimit = 5000
 
   let schema: NormSchema
   let context: TraceContext

@@ -75,6 +75,8 @@ final class NormConstructor: HostObject {
       return [.object(Boxed(spec))]
     }
     type.describe { "norm.\($0.name)" }
+    // As it stands it means the defaults.
+    NormSpec.addTrials(to: type, registry) { NormSpec($0.name) }
     return type
   }
 

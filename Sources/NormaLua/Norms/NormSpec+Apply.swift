@@ -7,8 +7,16 @@ extension NormSpec {
     let type = HostType<Boxed<NormSpec>>()
     type.property("name") { .string($0.value.name) }
     type.describe { $0.value.label }
-    type.method("apply") { spec, call throws(NormaError) in
-      let trial = try ScriptTrial(spec.value, call, optionsAt: 1, gradient: false, in: registry)
+    addTrials(to: type, registry) { $0.value }
+    return type
+  }
+
+  /// The methods of whatever stands for a norm.
+  static func addTrials<Object>(
+    to type: HostType<Object>, _ registry: NormRegistry, _ spec: @escaping (Object) -> NormSpec
+  ) {
+    type.method("apply") { object, call throws(NormaError) in
+      let trial = try ScriptTrial(spec(object), call, optionsAt: 1, gradient: false, in: registry)
       let result = try trial.run()
       let y = try ScriptTensor(trial.x.shape, result.output)
       guard trial.mode == .train, !result.buffers.isEmpty else { return [.object(y)] }
@@ -18,9 +26,9 @@ extension NormSpec {
       }
       return [.object(y), try call.interpreter.table(fields: buffers)]
     }
-    type.method("gradient") { spec, call throws(NormaError) in
+    type.method("gradient") { object, call throws(NormaError) in
       let dy = try call.value(1, "dy", as: ScriptTensor.self)
-      let trial = try ScriptTrial(spec.value, call, optionsAt: 2, gradient: true, in: registry)
+      let trial = try ScriptTrial(spec(object), call, optionsAt: 2, gradient: true, in: registry)
       guard dy.shape == trial.x.shape else {
         throw call.error("dy has shape \(dy.shape), x \(trial.x.shape)")
       }
@@ -34,7 +42,6 @@ extension NormSpec {
       }
       return [try call.interpreter.table(fields: gradients)]
     }
-    return type
   }
 }
 

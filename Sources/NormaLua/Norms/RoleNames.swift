@@ -32,9 +32,9 @@ enum RoleNames {
     }
     var roles = RoleSet.none
     for name in names {
-      let role = try role(name)
+      var role = try role(name)
       switch (role, splits.chunkSize, splits.groups) {
-      case (.batch, .some, _): roles.formUnion(.sample)
+      case (.batch, .some, _): role = .sample
       case (.chunk, nil, _):
         throw NormaError(
           .script, "\(word) over 'chunk' of a tensor without chunks",
@@ -43,8 +43,13 @@ enum RoleNames {
         throw NormaError(
           .script, "\(word) over '\(name)' of a tensor without groups",
           help: "split the channels first: x:group(n)")
-      default: roles.formUnion(role)
+      default: break
       }
+      guard roles.isDisjoint(with: role) else {
+        throw NormaError(
+          .script, "\(word) goes over '\(name)' twice", help: "name each role once")
+      }
+      roles.formUnion(role)
     }
     return roles
   }

@@ -108,13 +108,16 @@ final class ScriptFormula: Sendable {
     let context = TraceContext(
       schema: schema, hyper: key.structural, channels: key.channels, mode: key.mode)
     let now = try trace(context, run)
-    func nodes(_ traced: Traced) -> [String] {
+    func nodes(_ traced: Traced) -> [Graph.Node] {
       let results =
         traced.results.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         + traced.tracked.flatMap { [($0.name, $0.value), ($0.name, $0.momentum)] }
-      return ((try? Graph(results))?.nodes ?? []).map { "\($0.kind) \($0.operands)" }
+      return (try? Graph(results))?.nodes ?? []
     }
-    guard nodes(before) != nodes(now) else { return }
+    let isSame = nodes(before).elementsEqual(nodes(now)) {
+      $0.kind == $1.kind && $0.operands == $1.operands
+    }
+    guard !isSame else { return }
     throw NormaError(
       .script,
       "\(schema.name): \(word) gives another formula than when it was first traced: it reads or changes"

@@ -33,6 +33,10 @@ extension TracedTensor {
         let tensor = try receiver(call[0], call[1], symbol)
         let a = try tensor.operand(call[0], of: symbol)
         let b = try tensor.operand(call[1], of: symbol)
+        if operation == .div, b.constantValue == 0 {
+          throw tensor.trace.error(
+            "division by 0", help: "x / (y + s.epsilon), or x / y:max(1e-12)")
+        }
         return try tensor.trace.node(call) { .apply(elementwise, [a, b]) }
       }
     }
@@ -53,6 +57,12 @@ extension TracedTensor {
         var operands = [tensor.expression]
         for index in 0..<call.count {
           operands.append(try tensor.operand(call[index], of: operation.name))
+        }
+        if operation == .clamp, let low = operands[1].constantValue,
+          let high = operands[2].constantValue, low > high
+        {
+          throw tensor.trace.error(
+            "clamp from \(low) to \(high) holds no value", help: "the lower bound comes first")
         }
         return [try tensor.trace.node(call) { .apply(operation, operands) }]
       }
@@ -81,6 +91,11 @@ extension TracedTensor {
         call, "variance", known: ["correction", "weight"])
       guard let options, options.has("weight") else {
         let correction = try options?.value("correction", default: 0.0) ?? 0
+        guard correction >= 0 else {
+          throw tensor.trace.error(
+            "variance: 'correction' must be 0 or more, got \(correction)",
+            help: "it is taken from the count: 1 makes the variance unbiased")
+        }
         return [
           try tensor.reduce(call, "variance", names: names) { _ in
             .variance(correction: correction)
@@ -205,6 +220,14 @@ extension TracedTensor {
       type.on(operation) { call throws(NormaError) in
         throw try receiver(call[0], call[1], symbol).trace.error(
           "'\(symbol)' on a traced tensor: its value is not known while tracing", help: remedy)
+      }
+    }
+    let whole: [(HostType<TracedTensor>.Operator, String)] = [(.idiv, "//"), (.mod, "%")]
+    for (operation, symbol) in whole {
+      type.on(operation) { call throws(NormaError) in
+        throw try receiver(call[0], call[1], symbol).trace.error(
+          "no operation '\(symbol)' in formulas",
+          help: "x / y divides; x:size(\"channel\") is a whole number, to which Lua's own apply")
       }
     }
     type.on(.length) { call throws(NormaError) in

@@ -14,6 +14,9 @@ enum AttentionLayer: LayerKind {
       LayerOption(
         "causal", .bool, default: .bool(true), "whether positions see none after themselves"),
       LayerOption("bias", .bool, default: .bool(true), "whether the dense layers add a bias"),
+      LayerOption(
+        "gain", .real(from: 0, below: 0x1p20), default: .number(1),
+        "times the usual spread of the initial weights of values and output"),
     ], norm: .option("qk_norm"))
 
   static func plan(
@@ -35,10 +38,13 @@ enum AttentionLayer: LayerKind {
       batch: plan.batch, tokens: tokens, heads: heads, headWidth: width / heads,
       isCausal: options.bool("causal"))
     let bias = options.bool("bias")
+    let gain = options.real("gain")
     let mixed = try LinearLayer.dense(
-      units: 3 * width, bias: bias, prefix: "query_key_value.", on: x, in: plan)
+      units: 3 * width, bias: bias, gains: [1, 1, gain], prefix: "query_key_value.", on: x, in: plan
+    )
     let seen = try attend(mixed, shape, norm: options.spec.norm, in: plan)
-    return try LinearLayer.dense(units: width, bias: bias, prefix: "output.", on: seen, in: plan)
+    return try LinearLayer.dense(
+      units: width, bias: bias, gains: [gain], prefix: "output.", on: seen, in: plan)
   }
 
   private static func attend(

@@ -10,19 +10,21 @@ enum LinearLayer: LayerKind {
     options: [
       LayerOption("units", .units, required: true, "the number of outputs"),
       LayerOption("bias", .bool, default: .bool(true), "whether a bias is added"),
+      LayerOption.gain,
     ], norm: .option("weight_norm"))
 
   static func plan(
     _ options: LayerOptions, on x: Value, in plan: Plan
   ) throws(NormaError) -> Value {
     try dense(
-      units: plan.units(options), bias: options.bool("bias"), weightNorm: options.spec.norm, on: x,
-      in: plan)
+      units: plan.units(options), bias: options.bool("bias"), gains: [options.real("gain")],
+      weightNorm: options.spec.norm, on: x, in: plan)
   }
 
   /// Plans a dense layer into the layer at hand; `prefix` tells several of one layer apart.
   static func dense(
-    units: Int, bias hasBias: Bool, weightNorm: NormSpec? = nil, prefix: String = "", on x: Value,
+    units: Int, bias hasBias: Bool, gains: [Double] = [1], weightNorm: NormSpec? = nil,
+    prefix: String = "", on x: Value,
     in plan: Plan
   ) throws(NormaError) -> Value {
     guard let inputs = x.shape.last, inputs > 0 else {
@@ -33,7 +35,8 @@ enum LinearLayer: LayerKind {
     // Kaiming-uniform with a = sqrt(5), as PyTorch does, comes to this bound.
     let bound = 1 / Double(inputs).squareRoot()
     let weight = try PlannedWeight(
-      prefix + "weight", shape: [units, inputs], bound: bound, norm: weightNorm, in: plan)
+      prefix + "weight", shape: [units, inputs], bound: bound, gains: gains, norm: weightNorm,
+      in: plan)
     let bias =
       hasBias
       ? try plan.parameter(prefix + "bias", shape: [units], role: .shift, .uniform(bound: bound))

@@ -14,10 +14,14 @@ struct PlannedWeight {
   }
 
   /// Declares the weight; the output axis, the first, is the norm's channels, all others are its space.
+  ///
+  /// It starts uniform in ±bound, equal parts of the outputs times the gains.
   init(
-    _ name: String, shape: [Int], bound: Double, norm spec: NormSpec?, in plan: Plan
+    _ name: String, shape: [Int], bound: Double, gains: [Double] = [1], norm spec: NormSpec?,
+    in plan: Plan
   ) throws(NormaError) {
-    entry = try plan.parameter(name, shape: shape, role: .weight, .uniform(bound: bound))
+    entry = try plan.parameter(
+      name, shape: shape, role: .weight, .uniform(bound: bound, gains: gains))
     guard let spec, spec.name != NormSpec.noneName else {
       normed = nil
       return

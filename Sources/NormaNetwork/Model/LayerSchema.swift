@@ -44,6 +44,11 @@ public struct LayerOption: Sendable {
     self.doc = doc
   }
 
+  /// How large a dense layer's weights begin.
+  static let gain = LayerOption(
+    "gain", .real(from: 0, below: 0x1p20), default: .number(1),
+    "times the usual spread of the initial weights")
+
   /// What is accepted, for help and errors.
   public var rangeText: String {
     switch kind {

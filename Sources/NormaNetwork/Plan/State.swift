@@ -5,8 +5,9 @@ import NormaNorms
 enum Initialiser {
   /// Every element the same.
   case constant(Double)
-  /// Uniform in ±bound, drawn from the stream named like the parameter.
-  case uniform(bound: Double)
+  /// Uniform in ±bound, drawn from the stream named like the parameter; equal parts of it, one after the
+  /// other, are multiplied by the gains.
+  case uniform(bound: Double, gains: [Double] = [1])
   /// Normal around 0, drawn likewise.
   case normal(deviation: Double)
 }
@@ -116,10 +117,11 @@ final class StateMemory {
       switch entry.initialiser {
       case .constant(let number):
         for i in 0..<entry.count { target[i] = Float(number) }
-      case .uniform(let bound):
+      case .uniform(let bound, let gains):
         var random = RandomSource(seed: seed, purpose: entry.name)
         for i in 0..<entry.count {
-          target[i] = Float(bound * (Double(random.next32()) * 0x1p-31 - 1))
+          let gain = gains[i * gains.count / entry.count]
+          target[i] = Float(gain * bound * (Double(random.next32()) * 0x1p-31 - 1))
         }
       case .normal(let deviation):
         var random = RandomSource(seed: seed, purpose: entry.name)

@@ -58,8 +58,7 @@ struct ApplyCommand: ParsableCommand {
 
   @OptionGroup var executorOptions: ExecutorOptions
 
-  @Option(help: "Threads to compute on; the result does not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Option(help: ArgumentHelp("The folder to write to, made if absent.", valueName: "folder"))
   var out: String
@@ -71,11 +70,7 @@ struct ApplyCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-    guard (1...1024).contains(threads) else {
-      throw NormaError(.usage, "--threads must be 1 to 1024, got \(threads)")
-    }
-    try registryOptions.withRegistry { try run(in: $0, threads: threads) }
+    try registryOptions.withRegistry { try run(in: $0, threads: threads.count) }
   }
 
   private func run(in registry: NormRegistry, threads: Int) throws {

@@ -40,8 +40,7 @@ struct NormsBenchCommand: ParsableCommand {
       valueName: "n,..."))
   var axis: String?
 
-  @Option(help: "How many threads may work. (default: all cores)")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @OptionGroup var executorOptions: ExecutorOptions
 
@@ -63,9 +62,6 @@ struct NormsBenchCommand: ParsableCommand {
   }
 
   mutating func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
-    }
     guard seconds >= 0, seconds <= 3600 else {
       throw NormaError(.usage, "--seconds must be from 0 to 3600, got \(seconds)")
     }
@@ -77,13 +73,12 @@ struct NormsBenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     // What is measured is worth waiting for.
     var options = executorOptions
     options.compileWait = max(options.compileWait, 60)
     try registryOptions.withRegistry { registry in
       try options.withExecutor { executor throws(NormaError) in
-        try measure(registry, executor, threads)
+        try measure(registry, executor, threads.count)
       }
     }
   }

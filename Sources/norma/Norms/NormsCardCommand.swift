@@ -28,8 +28,7 @@ struct NormsCardCommand: ParsableCommand {
   @Option(help: ArgumentHelp("A hyper-parameter, or preset=NAME; repeatable.", valueName: "k=v"))
   var hyper: [String] = []
 
-  @Option(help: "How many threads may work when it is timed. (default: all cores)")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(inversion: .prefixedNo, help: "Measure how long it takes, in copies of the tensor.")
   var time = true
@@ -42,9 +41,6 @@ struct NormsCardCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
-    }
     guard names.count <= 6 else {
       throw NormaError(
         .usage, "\(names.count) norms are too many for one card", help: "give up to 6")
@@ -52,7 +48,7 @@ struct NormsCardCommand: ParsableCommand {
   }
 
   func run() throws {
-    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    let threads = threads.count
     var options = executorOptions
     options.compileWait = max(options.compileWait, 60)
     var sources = registryOptions

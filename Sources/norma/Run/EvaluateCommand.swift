@@ -33,19 +33,12 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "How many test samples, or last symbols of a text, to use. (default: all)")
   var test: Int?
 
-  @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @OptionGroup var executorOptions: ExecutorOptions
 
   @OptionGroup var registryOptions: RegistryOptions
   @OptionGroup var output: OutputOptions
-
-  mutating func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
-    }
-  }
 
   func run() throws {
     let signals = StopSignals()
@@ -74,7 +67,7 @@ struct EvaluateCommand: ParsableCommand {
     do throws(NormaError) {
       network = try Network(
         model, registry: registry, batch: 128, training: nil, executor: executor,
-        threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        threads: threads.count)
     } catch {
       // The file is whole, so what is missing is a norm that is defined elsewhere.
       var error = error

@@ -26,8 +26,6 @@ struct ReplCommand: ParsableCommand {
 
   @OptionGroup var executorOptions: ExecutorOptions
 
-  @OptionGroup(title: "Limits of scripts") var limits: ScriptLimits
-
   @Option(help: "Colour the text: auto, always or never.")
   var color: ColorChoice = .auto
 
@@ -42,7 +40,7 @@ struct ReplCommand: ParsableCommand {
       lab.version = Norma.version
       let interrupter = Interrupter()
       lab.isInterrupted = { interrupter.isRequested }
-      var options = limits.options
+      var options = registryOptions.limits.options
       options.interrupter = interrupter
       options.print = { TextStream.output.write($0 + "\n") }
       let laboratory = Lab(registry: RegistryOptions.knownNorms(), options: lab)

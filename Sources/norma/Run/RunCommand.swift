@@ -42,8 +42,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: "The folder for results; by default a new one below runs.")
   var out: String?
 
-  @Option(help: "How many threads work; results do not depend on it. (default: all cores)")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @OptionGroup var executorOptions: ExecutorOptions
 
@@ -56,8 +55,6 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Show no progress.")
   var quiet = false
 
-  @OptionGroup(title: "Limits of scripts") var limits: ScriptLimits
-
   @Option(help: "Colour the text: auto, always or never.")
   var color: ColorChoice = .auto
 
@@ -66,9 +63,6 @@ struct RunCommand: ParsableCommand {
   mutating func validate() throws {
     if let steps, steps < 1 {
       throw NormaError(.usage, "--steps must be 1 or more, got \(steps)")
-    }
-    if let threads, !(1...1024).contains(threads) {
-      throw NormaError(.usage, "--threads must be from 1 to 1024, got \(threads)")
     }
   }
 
@@ -100,7 +94,7 @@ struct RunCommand: ParsableCommand {
     for text in set { lab.overrides.append(try SettingOverride(parsing: text)) }
     lab.steps = steps
     lab.out = out
-    lab.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    lab.threads = threads.count
     lab.executor = executor
     lab.isDryRun = dryRun
     lab.version = Norma.version
@@ -109,7 +103,7 @@ struct RunCommand: ParsableCommand {
     let running = RunningScripts()
     lab.sources = { running.texts }
 
-    var options = limits.options
+    var options = registryOptions.limits.options
     options.interrupter = signals.interrupter
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }

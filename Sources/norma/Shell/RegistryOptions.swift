@@ -14,12 +14,14 @@ struct RegistryOptions: ParsableArguments {
   )
   var scripts: [String] = []
 
+  @OptionGroup(title: "Limits of scripts") var limits: ScriptLimits
+
   /// Hands over the norms that are known without scripts, then those of scripts.
   ///
   /// Scripts' norms live as long as the interpreter they were written in: until `body` returns.
   func withRegistry<Result>(_ body: (NormRegistry) throws -> Result) throws -> Result {
     let registry = Self.knownNorms()
-    return try withExtendedLifetime(Self.loadScripts(scripts, into: registry)) {
+    return try withExtendedLifetime(loadScripts(into: registry)) {
       try body(registry)
     }
   }
@@ -43,18 +45,16 @@ struct RegistryOptions: ParsableArguments {
   }
 
   /// Runs scripts for the norms they define; what they print goes to standard error.
-  static func loadScripts(
-    _ files: [String], into registry: NormRegistry
-  ) throws(NormaError) -> ScriptSession? {
-    guard !files.isEmpty else { return nil }
+  private func loadScripts(into registry: NormRegistry) throws(NormaError) -> ScriptSession? {
+    guard !scripts.isEmpty else { return nil }
     let session = try session(registry)
-    try session.load(scripts: files)
+    try session.load(scripts: scripts)
     return session
   }
 
   /// A session whose scripts print to standard error.
-  static func session(_ registry: NormRegistry) throws(NormaError) -> ScriptSession {
-    var options = Interpreter.Options()
+  func session(_ registry: NormRegistry) throws(NormaError) -> ScriptSession {
+    var options = limits.options
     options.print = { TextStream.error.write($0 + "\n") }
     return try ScriptSession(registry: registry, options: options)
   }

@@ -27,6 +27,13 @@ enum Settings {
 
   /// A norm and its settings, as `--hyper` gives them; `preset` is one like in scripts.
   static func norm(_ name: String, hyper: [String]) throws(NormaError) -> NormSpec {
+    if let open = name.firstIndex(of: "("), name.hasSuffix(")") {
+      let settings = name[name.index(after: open)...].dropLast().split(separator: ",")
+      throw NormaError(
+        .usage, "'\(name)' is not the name of a norm",
+        help: "settings are given apart: \(name[..<open])"
+          + settings.map { " --hyper \($0.filter { !$0.isWhitespace })" }.joined())
+    }
     var spec = NormSpec(name)
     for (key, text) in try pairs(hyper, option: "--hyper", example: "--hyper epsilon=1e-5") {
       if key == "preset" {
