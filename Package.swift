@@ -40,20 +40,24 @@ let package = Package(
     .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .target(name: "CNative", cSettings: cSettings),
+    .target(name: "CSystem", cSettings: cSettings),
     .target(name: "CLuaShim", dependencies: ["CLua"], cSettings: cSettings),
     .target(
       name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary(":libgomp.so.1")]),
     module("NormaCore", ["CCrypto"]),
     module("NormaGraph", ["NormaCore"]),
-    module("NormaCompiler", ["NormaCore", "NormaGraph", "CKernels", "CNative"]),
+    module("NormaSystem", ["NormaCore", "CSystem"]),
+    module("NormaCompiler", ["NormaCore", "NormaGraph", "NormaSystem", "CKernels"]),
     module("NormaNorms", ["NormaCore", "NormaGraph", "NormaCompiler"]),
     module(
       "NormaConformance",
-      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels"]),
+      ["NormaCore", "NormaSystem", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels"]),
     module(
       "NormaPlugins",
-      ["NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI"]),
+      [
+        "NormaCore", "NormaSystem", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI",
+        "CKernels",
+      ]),
     module(
       "NormaNetwork",
       ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels", "COneDNN"]),
@@ -71,7 +75,7 @@ let package = Package(
     .executableTarget(
       name: "norma",
       dependencies: [
-        "NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
+        "NormaCore", "NormaSystem", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
         "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal",
         "CEdit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

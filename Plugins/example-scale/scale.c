@@ -198,7 +198,8 @@ static void destroy(void *self) { free(self); }
 static int32_t plan(
     const void *self, const norma_call *call, norma_plan *out, norma_error *error) {
   (void)self;
-  (void)error;
+  if (!norma_tail_is_zero(call, sizeof *call))
+    return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "a call newer than this plugin");
   out->saved_bytes = sizeof(double) * (uint64_t)count_of(call->inputs[0].layout, VECTORS);
   out->workspace_bytes = sizeof(double) * PIECES;
   return NORMA_OK;

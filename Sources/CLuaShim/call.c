@@ -10,9 +10,9 @@ int nl_trampoline(lua_State *state) {
   int32_t selector = (int32_t)lua_tointeger(state, lua_upvalueindex(1));
   bool before = nl_enter(c, true);
   int32_t results = c->host(state, selector, c->user);
-  if (c->limits.memory_bytes && c->used > c->limits.memory_bytes) {
+  if (c->limits.memory_bytes && c->used + c->object_bytes > c->limits.memory_bytes) {
     lua_gc(state, LUA_GCCOLLECT, 0);
-    if (c->used > c->limits.memory_bytes && results >= 0) {
+    if (c->used + c->object_bytes > c->limits.memory_bytes && results >= 0) {
       lua_pushliteral(state, "not enough memory");
       results = -1;
     }
@@ -100,19 +100,6 @@ int32_t nl_call(nl_state *state, int32_t arguments, int32_t results) {
   nl_enter(c, before);
   lua_remove(state, handler);
   return status_of(status);
-}
-
-static int index_value(lua_State *state) {
-  lua_gettable(state, 1);
-  return 1;
-}
-
-int32_t nl_index(nl_state *state, int32_t index, const char *key) {
-  index = lua_absindex(state, index);
-  lua_pushcfunction(state, index_value);
-  lua_pushvalue(state, index);
-  lua_pushstring(state, key);
-  return nl_call(state, 2, 1);
 }
 
 static int describe_value(lua_State *state) {

@@ -135,7 +135,8 @@ static double pattern_steps(const char *p, size_t length, size_t subject) {
       p++;
     }
   }
-  double steps = choices, n = (double)subject;
+  // What stands for itself is compared quickly, but it too adds up.
+  double steps = choices * (1 + (double)length / 32), n = (double)subject;
   int pieces = repetitions + !anchored;
   for (int i = 1; i <= pieces; i++) steps *= (n + i) / i;
   return steps;
@@ -148,7 +149,9 @@ static int safe_pattern_function(lua_State *state) {
   luaL_checklstring(state, 1, &subject);
   const char *pattern = luaL_checklstring(state, 2, &length);
   bool plain = lua_toboolean(state, 4) && strcmp(lua_tostring(state, lua_upvalueindex(2)), "find") == 0;
-  if (!plain && pattern_steps(pattern, length, subject) > PATTERN_STEPS) {
+  double steps =
+    plain ? (double)subject * length / 64 : pattern_steps(pattern, length, subject);
+  if (steps > PATTERN_STEPS) {
     return luaL_error(
       state, "string.%s: this pattern may take too long on %d bytes: use fewer repetitions or a"
       " shorter text", lua_tostring(state, lua_upvalueindex(2)), (int)subject);
@@ -156,9 +159,21 @@ static int safe_pattern_function(lua_State *state) {
   return stock(state);
 }
 
-// A faked length would keep these C loops going for years.
+// The most items that a C loop may go over: no hook stops it.
+#define RANGE_ITEMS 10000000
+
+// A faked length, or a range of items that are not there, would keep these C loops going for years.
 static int safe_table_function(lua_State *state) {
   int arguments = lua_gettop(state);
+  const char *name = lua_tostring(state, lua_upvalueindex(2));
+  int first = strcmp(name, "concat") == 0 ? 3 : strcmp(name, "insert") == 0 ? 0 : 2;
+  if (first && lua_isinteger(state, first + 1)) {
+    lua_Integer from = lua_isinteger(state, first) ? lua_tointeger(state, first) : 1;
+    lua_Integer to = lua_tointeger(state, first + 1);
+    if (to > from && (lua_Unsigned)to - (lua_Unsigned)from > RANGE_ITEMS) {
+      return luaL_error(state, "table.%s: the range has more than 10 million items", name);
+    }
+  }
   if (luaL_getmetafield(state, 1, "__len") != LUA_TNIL) {
     return luaL_error(state, "table functions take no table with a '__len' of its own");
   }

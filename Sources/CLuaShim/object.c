@@ -1,8 +1,9 @@
-// Host objects: userdata of {pointer, type}, checked by the identity of their metatable.
+// Host objects: userdata of {pointer, bytes, type}, checked by the identity of their metatable.
 #include "shim.h"
 
 typedef struct {
   void *object;
+  size_t byte_count;
   int32_t type;
 } host_object;
 
@@ -38,6 +39,7 @@ static int collect(lua_State *state) {
     // Only the allocator's mode changes: a collection is no host call that resets the limits.
     bool before = c->in_host;
     c->in_host = true;
+    c->object_bytes -= box->byte_count;
     c->release(object);
     c->in_host = before;
   }
@@ -104,9 +106,11 @@ void nl_push_object(nl_state *state, int32_t type, void *object, size_t byte_cou
   host_object *box = lua_newuserdatauv(state, sizeof(host_object), 0);
   box->object = object;
   box->type = type;
+  box->byte_count = byte_count;
   push_metatable(state, type);
   lua_setmetatable(state, -2);
-  // Lua sees 24 bytes; without this it would let gigabytes of tensors wait for collection.
+  // Lua sees a few bytes; without this it would let gigabytes of tensors wait for collection.
+  c->object_bytes += byte_count;
   c->uncharged_bytes += byte_count;
   if (c->uncharged_bytes >= CHARGE_BYTES) {
     size_t kilobytes = c->uncharged_bytes / 1024;

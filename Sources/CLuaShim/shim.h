@@ -33,6 +33,8 @@ struct nl_context {
   uint64_t script_since;
   int32_t stop_reason;
   size_t uncharged_bytes;
+  // What lies behind the host objects that live.
+  size_t object_bytes;
   int32_t type_count;
   const void *metatables[NL_MAX_TYPES];
   int32_t failure_line;

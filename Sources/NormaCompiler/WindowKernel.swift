@@ -35,7 +35,8 @@ public final class WindowKernel: NormKernel {
   public static func isNeeded(
     _ program: NormProgram, _ layout: TensorLayout
   ) throws(NormaError) -> Bool {
-    let windows = try Graph(program.forwardResults).nodes.compactMap { node -> Window? in
+    let results = program.forwardResults + program.backwardResults
+    let windows = try Graph(results).nodes.compactMap { node -> Window? in
       if case .window(let window) = node.kind { window } else { nil }
     }
     guard !windows.isEmpty else { return false }

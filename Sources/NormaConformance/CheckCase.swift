@@ -69,6 +69,8 @@ struct ChannelCounts {
   let wide: Int
   /// How many samples a part of the batch has, where the norm takes it apart.
   private var chunk = 1
+  /// The first count on which the norm's own script failed, and how.
+  private(set) var failure: (channels: Int, message: String)?
 
   /// Finds counts for which a layer can be built.
   ///
@@ -91,6 +93,7 @@ struct ChannelCounts {
         }
       } catch {
         refusal = error
+        if error.code == .script, failure == nil { failure = (channels, error.message) }
       }
     }
     if accepted.isEmpty { accepted = degenerate }

@@ -39,6 +39,18 @@ struct NormCheck {
     let entry = try registry.entry(spec.name)
     hasReference = entry.provider.definition != nil && !options.executor.isReference
     let counts = try ChannelCounts(spec, in: registry)
+    if let (channels, message) = counts.failure {
+      ledger.remark("every number of channels suits", "not \(channels): \(message)")
+    }
+    let open = entry.schema.hyper.filter { parameter in
+      guard case .choice = parameter.kind else { return false }
+      return spec.hyper[parameter.name] == nil
+    }
+    for parameter in open {
+      ledger.remark(
+        "other values of '\(parameter.name)'",
+        "tried with \(parameter.defaultValue) only; the others: --hyper \(parameter.name)=...")
+    }
     for mode in Mode.allCases {
       for example in try CheckCase.ordinary(counts) {
         try checkValues(example, mode, bound: options.outputBound)

@@ -1,4 +1,16 @@
+import Glibc
 import NormaCore
+
+/// Where memory that nothing may touch begins beside a kernel's own: reading or writing there ends the
+/// process.
+public enum MemoryWall: String, Sendable, CaseIterable {
+  /// Nowhere: zones beside the memory are looked at afterwards.
+  case none
+  /// Right after the last byte.
+  case after
+  /// Right before the first byte.
+  case before
+}
 
 /// Memory with a guard zone directly before and directly after it, so that overruns are seen.
 ///
@@ -11,21 +23,57 @@ final class GuardedMemory {
   let bytes: Int
   private let base: UnsafeMutableRawPointer
   private let total: Int
+  private let wall: MemoryWall
 
   static let guardBytes = 256
   /// A quiet NaN that no arithmetic makes.
   static let pattern: UInt32 = 0x7FE5_A5A5
 
-  /// Allocates; `shift` moves the start away from 64-byte alignment, a multiple of 4.
-  init(bytes: Int, shift: Int = 0) {
+  /// Allocates; `shift` moves the start away from 64-byte alignment, a multiple of 4. Before a wall the
+  /// start is aligned to `alignment` bytes only, so that the end lies as near to it as that allows.
+  init(bytes: Int, shift: Int = 0, wall: MemoryWall = .none, alignment: Int = 4) {
     self.bytes = bytes
-    total = (2 * GuardedMemory.guardBytes + shift + bytes + 67) / 64 * 64
-    base = .allocate(byteCount: total, alignment: 64)
-    start = base + GuardedMemory.guardBytes + shift
+    let page = GuardedMemory.pageBytes
+    var fences: UnsafeMutableRawPointer?
+    if wall != .none {
+      let inner = (bytes + 63 + page) / page * page
+      // Refused only where there is no memory left: the zones must do then.
+      fences = mmap(nil, inner + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      if fences == MAP_FAILED { fences = nil }
+      if let walled = fences, mprotect(walled + page, inner, PROT_READ | PROT_WRITE) != 0 {
+        munmap(walled, inner + 2 * page)
+        fences = nil
+      }
+    }
+    if let walled = fences {
+      self.wall = wall
+      total = (bytes + 63 + page) / page * page
+      base = walled + page
+      start = wall == .before ? base : base + (total - bytes) / alignment * alignment
+    } else {
+      self.wall = .none
+      total = (2 * GuardedMemory.guardBytes + shift + bytes + 67) / 64 * 64
+      base = .allocate(byteCount: total, alignment: 64)
+      start = base + GuardedMemory.guardBytes + shift
+    }
     spoil(from: base, count: total)
   }
 
-  deinit { base.deallocate() }
+  private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
+
+  deinit {
+    if wall == .none {
+      base.deallocate()
+    } else {
+      munmap(base - GuardedMemory.pageBytes, total + 2 * GuardedMemory.pageBytes)
+    }
+  }
+
+  /// Lets nobody write to walled memory, or lets everybody again.
+  func protect(_ isProtected: Bool) {
+    guard wall != .none else { return }
+    mprotect(base, total, isProtected ? PROT_READ : PROT_READ | PROT_WRITE)
+  }
 
   /// Whether the zones before and after the memory are as they were made.
   var damage: (before: Bool, after: Bool) {
@@ -69,15 +117,15 @@ final class GuardedTensor {
   private let storageCount: Int
 
   /// A dense tensor of `count` elements.
-  init(count: Int, shift: Int = 0) {
+  init(count: Int, shift: Int = 0, wall: MemoryWall = .none) {
     self.count = count
     offsets = nil
     storageCount = count
-    memory = GuardedMemory(bytes: 4 * count, shift: shift)
+    memory = GuardedMemory(bytes: 4 * count, shift: shift, wall: wall)
   }
 
   /// A tensor with the strides of a layout.
-  init(_ layout: TensorLayout, shift: Int = 0) {
+  init(_ layout: TensorLayout, shift: Int = 0, wall: MemoryWall = .none) {
     count = layout.count
     if layout.isContiguous {
       offsets = nil
@@ -87,7 +135,7 @@ final class GuardedTensor {
       self.offsets = offsets
       storageCount = (offsets.max() ?? -1) + 1
     }
-    memory = GuardedMemory(bytes: 4 * storageCount, shift: shift)
+    memory = GuardedMemory(bytes: 4 * storageCount, shift: shift, wall: wall)
   }
 
   var pointer: UnsafeMutablePointer<Float> {

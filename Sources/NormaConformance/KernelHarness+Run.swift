@@ -18,6 +18,8 @@ extension KernelHarness {
     memory.output.memory.spoil()
     memory.saved.spoil()
     memory.workspace.spoil()
+    memory.protect(true, buffers: mode == .infer, output: false)
+    defer { memory.protect(false, buffers: mode == .infer, output: false) }
     try kernel.forward(call())
     inspect("forward", buffersMayChange: mode == .train)
     y = memory.output.values
@@ -46,8 +48,10 @@ extension KernelHarness {
     memory.workspace.spoil()
     var call = call()
     call.accumulate = accumulate
-    try kernel.backward(call)
     let tracks = mode == .train && layer.entry.provider.definition?.hasBackward == true
+    memory.protect(true, buffers: !tracks, output: true)
+    defer { memory.protect(false, buffers: !tracks, output: true) }
+    try kernel.backward(call)
     inspect("backward", buffersMayChange: tracks)
     if tracks {
       for (state, tensor) in zip(layer.buffers, memory.buffers) {

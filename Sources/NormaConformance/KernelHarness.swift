@@ -53,16 +53,24 @@ public final class KernelHarness {
   /// - Parameters:
   ///   - gradient: whether `backward` will be called.
   ///   - shift: how many floats the tensors lie off 64-byte alignment.
+  ///   - wall: where memory begins that ends the process when touched; what a call must not write is then
+  ///     protected from it.
+  ///   - shared: the kernel of another harness of the same layer, layout and mode.
   /// - Throws: what the norm throws when it refuses the shape; `usage` for negative strides.
   public init(
     layer: NormLayer, layout: TensorLayout, mode: Mode, executor: Executor = .tiles,
-    threads: Int = 1, gradient: Bool = true, shift: Int = 0
+    threads: Int = 1, gradient: Bool = true, shift: Int = 0, wall: MemoryWall = .none,
+    sharing shared: (any NormKernel)? = nil
   ) throws(NormaError) {
     guard layout.strides.allSatisfy({ $0 >= 0 }) else {
       throw NormaError(
         .usage, "strides \(layout.strides) run backwards", help: "give strides of 0 or more")
     }
-    kernel = try layer.kernel(for: layout, mode: mode, executor: executor, gradient: gradient)
+    if let shared {
+      kernel = shared
+    } else {
+      kernel = try layer.kernel(for: layout, mode: mode, executor: executor, gradient: gradient)
+    }
     executor.settle()
     self.layer = layer
     self.layout = layout
@@ -79,15 +87,15 @@ public final class KernelHarness {
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     inputNames = ["x"] + second.map(\.name)
     let tensors =
-      [GuardedTensor(layout, shift: 4 * shift)]
+      [GuardedTensor(layout, shift: 4 * shift, wall: wall)]
       + second.map { input in
         input.roles == .all
-          ? GuardedTensor(layout, shift: 4 * shift)
-          : GuardedTensor(count: extents.count(input.roles), shift: 4 * shift)
+          ? GuardedTensor(layout, shift: 4 * shift, wall: wall)
+          : GuardedTensor(count: extents.count(input.roles), shift: 4 * shift, wall: wall)
       }
     memory = Memory(
       inputs: tensors, layer: layer, layout: layout, request: kernel.memory(threads: self.threads),
-      gradient: gradient, shift: 4 * shift)
+      gradient: gradient, shift: 4 * shift, wall: wall)
     for (name, tensor) in zip(inputNames, tensors) {
       inputs[name] = [Float](repeating: 0, count: tensor.count)
     }
@@ -126,25 +134,35 @@ extension KernelHarness {
 
     init(
       inputs: [GuardedTensor], layer: NormLayer, layout: TensorLayout, request: KernelMemory,
-      gradient: Bool, shift: Int
+      gradient: Bool, shift: Int, wall: MemoryWall
     ) {
+      func plain(_ count: Int) -> GuardedTensor {
+        GuardedTensor(count: count, shift: shift, wall: wall)
+      }
+      func laid() -> GuardedTensor { GuardedTensor(layout, shift: shift, wall: wall) }
       self.inputs = inputs
-      parameters = layer.parameters.map { GuardedTensor(count: $0.count, shift: shift) }
-      buffers = layer.buffers.map { GuardedTensor(count: $0.count, shift: shift) }
-      output = GuardedTensor(layout, shift: shift)
+      parameters = layer.parameters.map { plain($0.count) }
+      buffers = layer.buffers.map { plain($0.count) }
+      output = laid()
       // Without a backward pass its tensors would only cost memory.
-      outputGradient =
-        gradient ? GuardedTensor(layout, shift: shift) : GuardedTensor(count: 0)
+      outputGradient = gradient ? laid() : GuardedTensor(count: 0)
       inputGradients =
         gradient
         ? inputs.enumerated().map { index, tensor in
-          index == 0 || tensor.count == layout.count
-            ? GuardedTensor(layout, shift: shift) : GuardedTensor(count: tensor.count, shift: shift)
+          index == 0 || tensor.count == layout.count ? laid() : plain(tensor.count)
         } : []
-      parameterGradients =
-        gradient ? layer.parameters.map { GuardedTensor(count: $0.count, shift: shift) } : []
-      saved = GuardedMemory(bytes: request.savedBytes)
-      workspace = GuardedMemory(bytes: request.workspaceBytes)
+      parameterGradients = gradient ? layer.parameters.map { plain($0.count) } : []
+      saved = GuardedMemory(bytes: request.savedBytes, wall: wall, alignment: 64)
+      workspace = GuardedMemory(bytes: request.workspaceBytes, wall: wall, alignment: 64)
+    }
+
+    /// Lets a call write only what it may, where there are walls.
+    func protect(_ isProtected: Bool, buffers: Bool, output isOutputRead: Bool) {
+      var read = inputs + parameters
+      if buffers { read += self.buffers }
+      if isOutputRead { read += [output, outputGradient] }
+      for tensor in read { tensor.memory.protect(isProtected) }
+      if isOutputRead { saved.protect(isProtected) }
     }
   }
 }

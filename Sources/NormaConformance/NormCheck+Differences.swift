@@ -53,9 +53,13 @@ extension NormCheck {
       if harness.layer.entry.schema.gradient == .own {
         ledger.remark(
           "gradient of 'x' matches differences",
-          "the norm's gradient is its own, not the derivative")
+          "the norm's gradient is its own, not the derivative: values of another hand must hold it")
+        // One that keeps running values of gradients adds them to what arrives.
+        if harness.layer.buffers.isEmpty { try checkLinearity(harness, example) }
         continue
       }
+      // Below this, what differences find is rounding.
+      let height = harness.y.largest * weights.map { abs($0) }.reduce(0, max)
       for name in found.keys.sorted() {
         let expected = try differences.gradient(at: point[name]) { values throws(NormaError) in
           let y: [Double]
@@ -67,13 +71,33 @@ extension NormCheck {
           return zip(y, weights).reduce(0) { $0 + $1.0 * $1.1 }
         }
         let clause = "gradient of '\(name)' matches differences"
-        let error = scaledError(found[name] ?? [], expected, bound: bound)
+        let error = scaledError(
+          found[name] ?? [], expected, bound: bound, floor: height.isFinite ? 1e-3 * height : 0)
         ledger.measure(clause, error, bound: bound, on: example.description(mode))
         if formula?.stopsUndeclared == true, !(error <= bound) {
           ledger.remark(
             clause, "the formula stops a gradient: where that is meant, say gradient = \"partial\"")
         }
       }
+    }
+  }
+
+  /// Whatever a gradient is, it is linear in what arrives at the output.
+  private mutating func checkLinearity(
+    _ harness: KernelHarness, _ example: CheckCase
+  ) throws(NormaError) {
+    func gradients(_ factor: Float) throws(NormaError) -> [String: [Float]] {
+      fill(harness, example)
+      try harness.forward()
+      try harness.backward(outputGradient(example).map { factor * $0 })
+      return harness.inputGradients.merging(harness.parameterGradients) { $1 }
+    }
+    let (once, thrice) = (try gradients(1), try gradients(-3))
+    for name in once.keys.sorted() {
+      ledger.measure(
+        "gradient of '\(name)' is linear in the output's",
+        scaledError(thrice[name] ?? [], (once[name] ?? []).map { -3 * $0 }, bound: 1e-5),
+        bound: 1e-5, on: example.description(harness.mode))
     }
   }
 

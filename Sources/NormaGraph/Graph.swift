@@ -15,6 +15,11 @@ public struct Graph: Sendable {
     public let place: SourcePlace?
   }
 
+  /// Whether two lists of nodes compute the same, wherever they were written.
+  public static func same(_ a: [Node], _ b: [Node]) -> Bool {
+    a.elementsEqual(b) { $0.kind == $1.kind && $0.operands == $1.operands }
+  }
+
   /// What a graph hands out under a name.
   public struct Output: Sendable {
     /// The name: `y`, `input:x`, `parameter:gamma`, `buffer:mean`.

@@ -20,6 +20,7 @@ public final class ScriptTests {
     let body: FunctionRef
   }
   private var declared: [Declared] = []
+  private var isRunning = false
 
   /// How many tests were declared so far.
   public var count: Int { declared.count }
@@ -28,6 +29,8 @@ public final class ScriptTests {
   ///
   /// - Throws: what `report` throws.
   public func run(_ report: (Outcome) throws(NormaError) -> Void) throws(NormaError) {
+    isRunning = true
+    defer { isRunning = false }
     for test in declared {
       var failure: NormaError?
       do throws(NormaError) {
@@ -47,10 +50,20 @@ public final class ScriptTests {
           "a name and a function are needed, got \(call[1].quoted)",
           help: "write test(\"name\", function() ... end)")
       }
-      // Declared inside a test, it would run never, or twice.
+      guard !self.isRunning else {
+        throw call.error("a test declares no other", help: "put it beside this one")
+      }
       self.declared.append(Declared(name: name, place: call.place, body: body))
       return []
     }
+    try interpreter.namespace(
+      "expect",
+      missing: { name, _ throws(NormaError) in
+        let known = ["close", "equal", "error", "ok"]
+        throw NormaError(
+          .script, "expect has no '\(name)'\(Suggestion.phrase(for: name, among: known))",
+          help: "it has: \(known.joined(separator: ", "))")
+      })
     try interpreter.define("expect.equal") { call throws(NormaError) in
       try Self.compare(call, tolerance: nil)
       return []
@@ -101,7 +114,7 @@ public final class ScriptTests {
       throw call.error(
         "two values are needed, got \(call.count)", help: "write \(call.function)(found, wanted)")
     }
-    if let message = try difference(call[0], call[1], tolerance, at: "", call) {
+    if let message = try difference(call[0], call[1], tolerance, at: "", depth: 0, call) {
       throw call.error("expected \(message)")
     }
   }
@@ -109,9 +122,10 @@ public final class ScriptTests {
   /// What keeps two values from being the same, up to a tolerance: numbers, texts, booleans, arrays of one
   /// shape, and tables of such.
   private static func difference(
-    _ found: LuaValue, _ wanted: LuaValue, _ tolerance: Double?, at path: String,
+    _ found: LuaValue, _ wanted: LuaValue, _ tolerance: Double?, at path: String, depth: Int,
     _ call: CallContext
   ) throws(NormaError) -> String? {
+    guard depth < 64 else { throw call.error("the tables are nested too deeply") }
     let place = path.isEmpty ? "" : " at \(path)"
     func isSame(_ a: Double, _ b: Double) -> Bool {
       a == b || (a.isNaN && b.isNaN) || abs(a - b) <= (tolerance ?? -1)
@@ -129,7 +143,7 @@ public final class ScriptTests {
         TableReader(a, owner: call.function), TableReader(b, owner: call.function)
       )
       guard isArray(a), isArray(b) else {
-        return try difference(a, b, tolerance, at: path, call)
+        return try difference(a, b, tolerance, at: path, depth: depth, call)
       }
     case (.table, .object), (.object, .table), (.object, .object): break
     default: return "\(wanted.quoted)\(place), got \(found.quoted)"
@@ -153,7 +167,7 @@ public final class ScriptTests {
   }
 
   private static func difference(
-    _ found: TableReader, _ wanted: TableReader, _ tolerance: Double?, at path: String,
+    _ found: TableReader, _ wanted: TableReader, _ tolerance: Double?, at path: String, depth: Int,
     _ call: CallContext
   ) throws(NormaError) -> String? {
     guard found.items.count == wanted.items.count else {
@@ -166,7 +180,9 @@ public final class ScriptTests {
       ("\(path)[\($0 + 1)]", found.items[$0], wanted.items[$0])
     }
     for (place, a, b) in fields + items {
-      if let message = try difference(a, b, tolerance, at: place, call) { return message }
+      if let message = try difference(a, b, tolerance, at: place, depth: depth + 1, call) {
+        return message
+      }
     }
     return nil
   }

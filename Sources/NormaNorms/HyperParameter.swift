@@ -136,8 +136,11 @@ public struct HyperParameter: Sendable {
     case (.real(let bounds), .ramp(let ramp)):
       guard bounds.contains(ramp.first), bounds.contains(ramp.last) else { throw refuse() }
       return value
-    case (.real, .choice(let text)):
-      guard let ramp = Ramp(text) else { throw refuse() }
+    case (.real(let bounds), .choice(let text)):
+      guard let ramp = Ramp(text) else {
+        let range = bounds.text == "any number" ? "a number" : "a number \(bounds.text)"
+        throw NormaError(.usage, "'\(name)' must be \(range), got '\(text)'")
+      }
       return try checked(.ramp(ramp))
     case (.int(let bounds, _, _), .int(let v)):
       guard bounds.contains(Double(v)) else { throw refuse() }

@@ -90,6 +90,18 @@ public struct InputSpec: Sendable {
   }
 }
 
+extension InputSpec {
+  /// Throws `data` when a value lies outside the bounds; `source` is where the values come from.
+  public func check(_ values: some Sequence<Double>, _ source: String) throws(NormaError) {
+    guard bounds != Bounds(), let wrong = values.first(where: { !bounds.contains($0) }) else {
+      return
+    }
+    throw NormaError(
+      .data, "\(source) has a value \(wrong), but the input '\(name)' takes \(bounds.text)",
+      help: doc.isEmpty ? nil : doc)
+  }
+}
+
 /// What a norm says of itself beside its formula; `norms check` holds it to each.
 public struct Claims: Sendable, Hashable {
   /// Where epsilon stands.

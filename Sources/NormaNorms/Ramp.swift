@@ -2,9 +2,9 @@ import Foundation
 
 /// The course of a real hyper-parameter over training steps: constant, a straight line, constant.
 public struct Ramp: Hashable, Sendable {
-  /// The value up to step `start`.
+  /// The value up to step `start`, and where a norm is applied without steps.
   public let first: Double
-  /// The value from step `end` on, and in inference without training.
+  /// The value from step `end` on, and in inference of a network that was not trained.
   public let last: Double
   /// The step at which it begins to move.
   public let start: Int

@@ -1,3 +1,5 @@
+import CKernels
+
 /// What a program offers to the plugins it loads: threads, a log, a way to stop.
 public struct HostServices: Sendable {
   /// Work on the items `begin..<end` as worker `thread`.
@@ -43,5 +45,31 @@ public struct HostServices: Sendable {
     self.log = log
     self.isCancelled = isCancelled
     self.version = version
+  }
+}
+
+extension HostServices {
+  /// Spreads work over the threads that Norma's own kernels use.
+  @Sendable public static func overThreads(
+    _ threads: Int, _ count: Int, _ grain: Int, _ body: Body
+  ) {
+    let pieces = (count + grain - 1) / grain
+    guard threads > 1, pieces > 1 else {
+      if count > 0 { body(0, count, 0) }
+      return
+    }
+    withoutActuallyEscaping(body) { body in
+      var work: (Int, Int) -> Void = { piece, worker in
+        body(piece * grain, min((piece + 1) * grain, count), worker)
+      }
+      withUnsafeMutablePointer(to: &work) { pointer in
+        ck_parallel_for(
+          Int64(pieces), Int32(clamping: threads),
+          { context, index, worker in
+            context?.assumingMemoryBound(to: ((Int, Int) -> Void).self).pointee(
+              Int(index), Int(worker))
+          }, pointer)
+      }
+    }
   }
 }

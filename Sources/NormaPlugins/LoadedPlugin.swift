@@ -1,6 +1,7 @@
 import CNormaABI
 import NormaCore
 import NormaNorms
+import NormaSystem
 
 /// A plugin whose library is open and whose descriptors were read.
 struct LoadedPlugin: Sendable {
@@ -11,12 +12,16 @@ struct LoadedPlugin: Sendable {
   /// Opens the library, agrees on a version and reads all descriptors.
   ///
   /// - Throws: `unavailable`, with the reason.
-  init(path: String, host: HostTable) throws(NormaError) {
-    try ELFFile.requireLibrary(path)
+  init(_ file: PluginFile, host: HostTable) throws(NormaError) {
+    let path = file.path
+    let manifest = try PluginManifest.beside(path)
+    try manifest?.require(file.digest)
+    _ = try ELFFile(file.bytes)
     let (read, changed) = try FloatingPoint.preserved { () throws(NormaError) in
-      try Self.read(SharedLibrary(path).entry(), path, host)
+      try Self.read(SharedLibrary(file).entry(), path, host)
     }
     identity = read.identity
+    try manifest?.require(read.identity, norms: read.descriptors.map(\.schema.name))
     entries = read.descriptors.map {
       NormEntry(
         PluginNorm(descriptor: $0, identity: read.identity, host: host),

@@ -7,7 +7,7 @@ import NormaNorms
 /// SAFETY: `norm` holds pointers to the plugin's descriptors, which never change and live for the
 /// process (rule of the interface; libraries are never unloaded).
 struct PluginDescriptor: @unchecked Sendable {
-  let norm: norma_norm
+  var norm: norma_norm
   let index: UInt32
   let schema: NormSchema
   /// The formula as text, for people; may be empty.

@@ -21,13 +21,15 @@ public final class PluginLoader: Sendable {
   }
 
   private let host: HostTable
+  private let policy: PluginPolicy
   private let state = Mutex(State())
   /// The interface promises plugins that they are loaded one at a time, whoever loads them.
   private static let turn = Mutex(())
 
   /// Makes a loader whose plugins use the given services.
-  public init(services: HostServices = HostServices()) {
+  public init(services: HostServices = HostServices(), policy: PluginPolicy = PluginPolicy()) {
     host = HostTable(services: services)
+    self.policy = policy
   }
 
   /// Every candidate so far.
@@ -40,7 +42,7 @@ public final class PluginLoader: Sendable {
   ///   the report has the same reason.
   @discardableResult
   public func load(_ path: String, into registry: NormRegistry) throws(NormaError) -> PluginRecord {
-    let record = consider(path, .path, registry)
+    let record = consider(path, .path, registry) { () throws(NormaError) in try PluginFile(path) }
     if let refusal = record.refusal { throw refusal.prefixed("plugin \(path)") }
     return record
   }
@@ -51,46 +53,64 @@ public final class PluginLoader: Sendable {
   /// What cannot be loaded stands in the report, with its reason.
   public func load(searchPath: String, into registry: NormRegistry) {
     for folder in searchPath.split(separator: ":").map(String.init) {
-      do throws(NormaError) {
-        for library in try Self.libraries(in: folder) {
-          _ = consider(library, .searchPath, registry)
-        }
-      } catch {
-        note(PluginRecord(path: folder, origin: .searchPath, outcome: .refused(error), notes: []))
+      guard folder.hasPrefix("/") else {
+        refuse(
+          folder, .searchPath,
+          NormaError(
+            .unavailable, "it is no absolute path",
+            help: "write folders in \(Self.searchPathVariable) from the root on"))
+        continue
+      }
+      load(folder: folder, .searchPath, into: registry)
+    }
+  }
+
+  /// Loads all libraries in a folder; one that is not there is passed over, unless it is on the search path.
+  public func load(
+    folder given: String, _ origin: PluginRecord.Origin, into registry: NormRegistry
+  ) {
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: given)
+    } catch {
+      guard origin == .searchPath else { return }
+      refuse(
+        given, origin,
+        NormaError(
+          .inputMissing, "no folder there can be read",
+          help: "correct \(Self.searchPathVariable), or make the folder", underlying: error))
+      return
+    }
+    guard let real = realpath(given, nil) else { return }
+    defer { free(real) }
+    let folder = String(cString: real)
+    for name in names.filter({ $0.hasSuffix(".so") }).sorted() {
+      _ = consider(folder + "/" + name, origin, registry) { () throws(NormaError) in
+        try PluginFile(name, in: folder)
       }
     }
   }
 
-  private func note(_ record: PluginRecord) { state.withLock { $0.report.add(record) } }
-
-  private static func libraries(in folder: String) throws(NormaError) -> [String] {
-    guard folder.hasPrefix("/") else {
-      throw NormaError(
-        .unavailable, "it is no absolute path",
-        help: "write folders in \(searchPathVariable) from the root on")
-    }
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder)
-    } catch {
-      throw NormaError(
-        .inputMissing, "no folder there can be read",
-        help: "correct \(searchPathVariable), or make the folder", underlying: error)
-    }
-    return names.filter { $0.hasSuffix(".so") }.sorted().map { folder + "/" + $0 }
+  private func refuse(_ path: String, _ origin: PluginRecord.Origin, _ error: NormaError) {
+    note(
+      PluginRecord(path: path, origin: origin, outcome: .refused(error), notes: [], digest: nil))
   }
+
+  private func note(_ record: PluginRecord) { state.withLock { $0.report.add(record) } }
 
   /// Loads a candidate and notes what became of it.
   private func consider(
-    _ given: String, _ origin: PluginRecord.Origin, _ registry: NormRegistry
+    _ given: String, _ origin: PluginRecord.Origin, _ registry: NormRegistry,
+    _ read: () throws(NormaError) -> PluginFile
   ) -> PluginRecord {
-    var path = given
+    var file: PluginFile?
     var notes: [String] = []
     let outcome: PluginRecord.Outcome
     do throws(NormaError) {
-      path = try Self.resolved(given)
+      let found = try read()
+      file = found
       let plugin = try Self.turn.withLock { _ throws(NormaError) in
-        try self.plugin(at: path, registry)
+        try self.plugin(in: found, origin, registry)
       }
       notes = plugin.notes
       outcome = .accepted(plugin.identity, norms: plugin.entries.map(\.schema.name))
@@ -100,40 +120,25 @@ public final class PluginLoader: Sendable {
       if refusal.code != .inputMissing { refusal.code = .unavailable }
       outcome = .refused(refusal)
     }
-    let record = PluginRecord(path: path, origin: origin, outcome: outcome, notes: notes)
+    let record = PluginRecord(
+      path: file?.path ?? given, origin: origin, outcome: outcome, notes: notes,
+      digest: file?.digest)
     note(record)
     return record
   }
 
-  /// The absolute path of an existing regular file, without links.
-  private static func resolved(_ path: String) throws(NormaError) -> String {
-    guard let real = realpath(path, nil) else {
-      throw NormaError(
-        .inputMissing, "there is no such file", help: "check the path of the library")
-    }
-    defer { free(real) }
-    let resolved = String(cString: real)
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: resolved, isDirectory: &isFolder), isFolder.boolValue
-    {
-      throw NormaError(
-        .unavailable, "it is a folder",
-        help: "name the library itself, or list the folder in"
-          + " \(searchPathVariable)")
-    }
-    return resolved
-  }
-
   /// The plugin in a library, loaded unless it was, its norms registered.
   private func plugin(
-    at path: String, _ registry: NormRegistry
+    in file: PluginFile, _ origin: PluginRecord.Origin, _ registry: NormRegistry
   ) throws(NormaError) -> LoadedPlugin {
+    let path = file.path
     let known = state.withLock { $0.loaded }
     let plugin: LoadedPlugin
     if let loaded = known[path] {
       plugin = loaded
     } else {
-      plugin = try LoadedPlugin(path: path, host: host)
+      try policy.require(file, origin)
+      plugin = try LoadedPlugin(file, host: host)
       if let twin = known.first(where: { $0.value.identity.id == plugin.identity.id }) {
         throw NormaError(
           .unavailable, "plugin id '\(plugin.identity.id)' is taken by another library",

@@ -5,9 +5,9 @@ public import NormaNorms
 
 /// A norm that a compiled plugin provides.
 struct PluginNorm: NormProvider {
-  let descriptor: PluginDescriptor
+  var descriptor: PluginDescriptor
   let identity: PluginIdentity
-  let host: HostTable
+  var host: HostTable
 
   var schema: NormSchema { descriptor.schema }
   var definition: NormDefinition? { nil }

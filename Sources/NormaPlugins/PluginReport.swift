@@ -24,6 +24,10 @@ public struct PluginRecord: Sendable {
     case path
     /// A folder of `NORMA_PLUGIN_PATH`.
     case searchPath = "NORMA_PLUGIN_PATH"
+    /// The user's own folder for plugins.
+    case userFolder = "user"
+    /// A folder that only the system's administrator writes to.
+    case systemFolder = "system"
   }
 
   /// Whether it is used.
@@ -42,7 +46,13 @@ public struct PluginRecord: Sendable {
   public let outcome: Outcome
   /// Facts worth knowing, one a line.
   public let notes: [String]
+  /// The SHA-256 of the library; nil when it was not read.
+  public let digest: Digest?
 
+  /// Which plugin it is, when it is used.
+  public var identity: PluginIdentity? {
+    if case .accepted(let identity, _) = outcome { identity } else { nil }
+  }
   /// The reason, when it was refused.
   public var refusal: NormaError? { if case .refused(let error) = outcome { error } else { nil } }
   /// The ids of its norms; none when it was refused.

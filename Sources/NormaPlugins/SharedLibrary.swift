@@ -1,6 +1,7 @@
 import CNormaABI
 import Foundation
 import NormaCore
+import NormaSystem
 
 /// A library that was opened. It stays so for the process: closing one that holds a language runtime
 /// crashes the host later.
@@ -13,10 +14,12 @@ struct SharedLibrary {
       UnsafeMutablePointer<norma_error>?
     ) -> Int32
 
-  /// Opens a library by its absolute path.
+  /// Opens a library from memory that nobody can change any more: the bytes that were checked.
   ///
   /// - Throws: `unavailable`, with the dynamic loader's reason.
-  init(_ path: String) throws(NormaError) {
+  init(_ file: PluginFile) throws(NormaError) {
+    // The loader takes one path for one library, so the path must never name another: it stays open.
+    let path = "/proc/self/fd/\(try SealedMemory(file.bytes).keep())"
     guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
       throw Self.refusal(dlerror().map { String(cString: $0) } ?? "unknown reason", path)
     }

@@ -85,7 +85,6 @@ struct Fuzz {
     """
     local made = norm["\(name)"]()
     local x = tensor.random(1, { 4, 3, 6 })
-    local ok, why = true, nil
     for _, mode in ipairs { "train", "infer" } do
       for _, executor in ipairs { "tiles", "reference" } do
         local o = { mode = mode, executor = executor }

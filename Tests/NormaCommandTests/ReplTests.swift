@@ -20,7 +20,7 @@ struct ReplTests {
     #expect(found.output.contains("y = x * rsqrt(mean_square(x, channel) + epsilon) * gamma"))
     #expect(found.output.contains("runs        the tile interpreter"))
     let wrong = try repl("1\nnorm.rsm()\n2\n")
-    #expect(wrong.status == 64 && wrong.output == "1\n")
+    #expect(wrong.status == 65 && wrong.output == "1\n")
     #expect(wrong.errors.contains("no norm named 'rsm'; did you mean 'rms'?"))
     let open = try repl("for i = 1, 2 do\n")
     #expect(open.status == 65 && open.errors.contains("is an 'end' missing?"))

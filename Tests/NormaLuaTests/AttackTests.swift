@@ -30,6 +30,34 @@ struct AttackTests {
     Attack(
       name: "a string of a trillion", script: "return (''):rep(1 << 60) .. ('x'):rep(1 << 60)",
       words: "longer than 1 MiB"),
+    Attack(
+      name: "a C function that looks up",
+      script: """
+        return table.concat(setmetatable({}, { __index = table.concat }), "", 1, math.maxinteger)
+        """, words: "table.concat: the range has more than 10 million items"),
+    Attack(
+      name: "a long text that is searched",
+      script: "return ('a'):rep(1 << 20):find(('a'):rep(1 << 19) .. 'b', 1, true)",
+      words: "string.find: this pattern may take too long"),
+    Attack(
+      name: "a long pattern",
+      script: "return ('a'):rep(1 << 20):find(('a'):rep(1 << 19) .. '%d')",
+      words: "string.find: this pattern may take too long"),
+    Attack(
+      name: "tensors without end",
+      script: "local t = {} for i = 1, 1000 do t[i] = tensor.zeros { 1 << 22 } end",
+      words: "the script needs more than 64 MiB of memory"),
+    Attack(
+      name: "sizes around an empty axis", script: "tensor.zeros { 1 << 40, 1 << 40, 0 }",
+      words: "has more than"),
+    Attack(
+      name: "a slice from the least number",
+      script: """
+        norm.define('a', { forward = function(x) return x:slice('channel', math.mininteger, 2) end })
+        """, words: "slice"),
+    Attack(
+      name: "a table in itself", script: "local t = {} t.me = t expect.equal(t, t)",
+      words: "nested"),
     Attack(name: "moving a table", script: "table.move({}, 1, 1 << 62, 2)", words: "nil value"),
     Attack(
       name: "a length of 2^53",
@@ -82,11 +110,12 @@ struct AttackTests {
         "local t = {} t = setmetatable({}, { __index = function(_, k) return t[k] end }) return t.x",
       words: "overflow"),
     Attack(
-      name: "many results", script: "return table.unpack({}, 1, 1 << 30)", words: "too many results"
+      name: "many results", script: "return table.unpack({}, 1, 1 << 30)",
+      words: "the range has more than"
     ),
     Attack(
       name: "concatenating nothing", script: "return table.concat({}, 'x', 1, 1 << 60)",
-      words: "nil"),
+      words: "the range has more than"),
     Attack(
       name: "the strings' metatable", script: "getmetatable('').__index = nil", words: "boolean"),
     Attack(name: "files", script: "return io.open('/etc/passwd')", words: "nil value"),

@@ -28,12 +28,19 @@ struct ConsoleTests {
     #expect(try console.feed("local y = x * 2") == .lines([]))
     #expect(try console.feed("y, x") == .lines(["6", "3"]))
     #expect(try console.feed("y;") == .lines([]))
+    // One line that is whole though it begins with a local.
+    #expect(try console.feed("local c <const> = 1") == .lines([]))
+    #expect(try console.feed("{ 7, 8, a = 1 }") == .lines(["1 = 7", "2 = 8", "a = 1"]))
+    guard case .lines(let many) = try console.feed("{ ('x'):rep(30):byte(1, -1) }") else {
+      throw Failed()
+    }
+    #expect(many[1] == "2 = 120" && many.last == "... 10 more")
     #expect(try console.feed("print(y)") == .lines([]))
     #expect(printed() == ["6"])
     #expect(try console.feed("nil") == .lines([]))
     #expect(try console.feed("") == .lines([]))
     let tensor = try console.feed("tensor { { 3, 4 } }")
-    guard case .lines(let lines) = tensor else { return #expect(Bool(false)) }
+    guard case .lines(let lines) = tensor else { throw Failed() }
     #expect(lines.first == "tensor 1x2   mean 3.5   std 0.5")
   }
 
@@ -74,9 +81,9 @@ struct ConsoleTests {
           "unit root mean square over the channels of each position"
         ]))
     #expect(try console.feed(":plan rms 4x4") == .lines(["plan of rms 4x4"]))
-    guard case .lines(let time) = try console.feed(":time 1 + 1") else { return }
+    guard case .lines(let time) = try console.feed(":time 1 + 1") else { throw Failed() }
     #expect(time.first?.contains("median of") == true)
-    guard case .lines(let help) = try console.feed("?") else { return }
+    guard case .lines(let help) = try console.feed("?") else { throw Failed() }
     #expect(help.contains { $0.hasPrefix(":plan NORM") } && help.contains { $0.hasPrefix(":time") })
     #expect(try console.feed(":quit") == .end)
     for (line, words) in [
@@ -125,3 +132,6 @@ struct ConsoleTests {
     }
   }
 }
+
+/// An answer of another kind than was expected.
+private struct Failed: Error {}

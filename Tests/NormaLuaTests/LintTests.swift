@@ -57,6 +57,10 @@ struct LintTests {
       "where(condition, a, b)"
     ),
     (
+      "if mode == 'train' then return x * s.gamma end return x",
+      "'mode == 'train'' is always false here: a mode is no text", "write mode.train or mode.infer"
+    ),
+    (
       "local v = x:variance(\"channel\")\nif v == nil then return x end return x * s.gamma",
       "'v == nil' is always false here: v is traced", "where(v:eq(nil), a, b)"
     ),
@@ -82,11 +86,6 @@ struct LintTests {
       "local x2 = x * 2 local s2 = 'x == 0' return x2 * s.gamma * #s2",
     ])
   func leftAlone(_ forward: String) throws {
-    // The nested function's own x is taken for the tensor: that is all the lint may get wrong.
-    if forward.contains("function(x)") {
-      #expect(try error(forward).message.contains("is always false here"))
-      return
-    }
     try runNorms(
       """
       norm.define("demo", {
@@ -94,6 +93,25 @@ struct LintTests {
         forward = function(x, s, mode) \(forward)
         end })
       """)
+  }
+
+  @Test("A global or a field that changed after define is an error, on the same shape too")
+  func changedGlobals() throws {
+    for script in [
+      "eps = 1e-5 norm.define('h', { forward = function(x) return x * eps end })",
+      "cfg = { k = 2 } norm.define('h', { forward = function(x) return x * cfg.k end })",
+    ] {
+      let error = try normFailure(
+        of: script + """
+
+          local x = tensor.random(1, { 3, 4 })
+          local y = norm.h():apply(x)
+          eps = 10
+          if cfg then cfg.k = 5 end
+          norm.h():apply(x)
+          """)
+      #expect(error.message.contains("gives another formula than when it was first traced"))
+    }
   }
 
   @Test("A captured number that changed after define is an error where it would have been used")

@@ -26,6 +26,12 @@ private func define(_ body: String, _ rest: String = "") -> String {
       "return x:variance('channel', { correction = -1 })",
       "variance: 'correction' must be 0 or more, got -1.0"
     ),
+    ("return x:max('channel')", "max takes a value, got 'channel'"),
+    ("return x * (0/0)", "'*' takes numbers, got NaN"),
+    (
+      "if mode.train then s.mean:track(x:mean('batch', 'space'), 1.5) end return x",
+      "track: the new value's weight must be from 0 to 1, got 1.5"
+    ),
     ("return x + true", "'+' takes traced tensors and numbers, got true"),
     ("return x * tensor { 1 }", "'*' takes a tensor of numbers, which a formula cannot hold"),
     ("return x:mean('chanel')", "no role 'chanel'; did you mean 'channel'?"),
@@ -93,132 +99,142 @@ func advice() throws {
     ).help == "where(x:eq(y), a, b)")
 }
 
-@Test(
-  "A mistake in the schema is raised at define",
-  arguments: [
-    (
-      "norm.define('rms', { forward = function(x) return x end })",
-      "norm.define(\"rms\"): 'rms' is built in"
+private let mistakes: [(String, String)] = [
+  (
+    "norm.define('rms', { forward = function(x) return x end })",
+    "norm.define(\"rms\"): 'rms' is built in"
+  ),
+  (
+    "norm.define('real', { forward = function(x) return x end })",
+    "norm.define(\"real\"): 'real' is a reserved name"
+  ),
+  (
+    "norm.define('My Norm', {})",
+    "norm.define(\"My Norm\"): 'My Norm' cannot be the name of a norm"
+  ),
+  ("norm.define('demo')", "norm.define(\"demo\"): a table must follow, got nil"),
+  ("norm.define { forward = 1 }", "norm.define: 'name' must be a string, got a table"),
+  (
+    "norm.define('demo', {})",
+    "norm.define(\"demo\"): 'forward' is missing: give a function"
+  ),
+  (
+    "norm.define('demo', { foward = 1 })",
+    "norm.define(\"demo\"): no field 'foward'; did you mean 'forward'?"
+  ),
+  (
+    define("return x", "hyper = { epsilon = 1e-5 },"),
+    "norm.define(\"demo\"): 'epsilon' in hyper must be a declaration, got 1e-05"
+  ),
+  (
+    define("return x", "param = { gamma = 1 },"),
+    "norm.define(\"demo\"): 'gamma' in param must be a declaration, got 1"
+  ),
+  (
+    define("return x", "param = { a = norm.scalar { 1 } }, hyper = { a = norm.real { 1 } },"),
+    "norm.define(\"demo\"): 'a' is both a hyper-parameter and a parameter"
+  ),
+  (
+    define("return x", "hyper = { preset = norm.real { 1 } },"),
+    "norm.define(\"demo\"): 'preset' is a reserved name"
+  ),
+  (
+    define("return x", "param = { gamma = norm.per_channel { 1 } },"),
+    "demo: the parameter 'gamma' is never used"
+  ),
+  (
+    define(
+      "return s.kind == 'bb' and x * 2 or x",
+      "hyper = { kind = norm.choice { 'a', choices = { 'a', 'b' } } },"),
+    "demo: the formula does not depend on 'kind': a and b give the same"
+  ),
+  (
+    define("return x * s.g", "param = { g = norm.per { 'group' } { 1 } },"),
+    "demo: 'g' varies along 'group', but forward makes no groups"
+  ),
+  (
+    define("return x", "hyper = { k = norm.real { 2 } },"),
+    "demo: the hyper-parameter 'k' is never used"
+  ),
+  (
+    define("return x", "buffer = { mean = norm.per_channel { 0 } },"),
+    "demo: the buffer 'mean' is never used"
+  ),
+  (
+    define(
+      "return x", "param = { a = norm.scalar { 'alpha' } }, hyper = { alpha0 = norm.real { 1 } },"
     ),
-    (
-      "norm.define('real', { forward = function(x) return x end })",
-      "norm.define(\"real\"): 'real' is a reserved name"
+    "norm.define(\"demo\"): 'a' starts at 'alpha', which is no number among the hyper-parameters;"
+      + " did you mean 'alpha0'?"
+  ),
+  (
+    define(
+      "return x",
+      "param = { a = norm.scalar { 1, when = 'scal' } }, hyper = { scale = norm.bool { true } },"),
+    "norm.define(\"demo\"): 'a' is there when 'scal' is true, but no norm.bool has that name;"
+      + " did you mean 'scale'?"
+  ),
+  (
+    define("return x * s.a", "param = { a = norm.scalar { function(d) return d.chanel end } },"),
+    "demo: the initial value of 'a': a set of sizes has no 'chanel'; did you mean 'channel'?"
+  ),
+  (
+    define("return x * s.a", "param = { a = norm.scalar { function() return 'x' end } },"),
+    "demo: the initial value of 'a' must be a finite number, got 'x' for 8 channels"
+  ),
+  (
+    define(
+      "return x", "presets = { keras = { epsilom = 1 } }, hyper = { epsilon = norm.real { 1 } },"),
+    "norm.define(\"demo\"): no hyper-parameter 'epsilom' in presets.keras; did you mean 'epsilon'?"
+  ),
+  (
+    define(
+      "return x", "presets = { keras = { e = -1 } }, hyper = { e = norm.real { 1, min = 0 } },"),
+    "norm.define(\"demo\"): presets.keras: 'e' must be >= 0, got -1"
+  ),
+  (
+    define(
+      "return x",
+      "alias = { d = function(v) return 'momentu', v end }, hyper = { momentum = norm.real { 1 } },"
     ),
-    (
-      "norm.define('My Norm', {})",
-      "norm.define(\"My Norm\"): 'My Norm' cannot be the name of a norm"
-    ),
-    ("norm.define('demo')", "norm.define(\"demo\"): a table must follow, got nil"),
-    ("norm.define { forward = 1 }", "norm.define: 'name' must be a string, got a table"),
-    (
-      "norm.define('demo', {})",
-      "norm.define(\"demo\"): 'forward' is missing: give a function"
-    ),
-    (
-      "norm.define('demo', { foward = 1 })",
-      "norm.define(\"demo\"): no field 'foward'; did you mean 'forward'?"
-    ),
-    (
-      define("return x", "hyper = { epsilon = 1e-5 },"),
-      "norm.define(\"demo\"): 'epsilon' in hyper must be a declaration, got 1e-05"
-    ),
-    (
-      define("return x", "param = { gamma = 1 },"),
-      "norm.define(\"demo\"): 'gamma' in param must be a declaration, got 1"
-    ),
-    (
-      define("return x", "param = { a = norm.scalar { 1 } }, hyper = { a = norm.real { 1 } },"),
-      "norm.define(\"demo\"): 'a' is both a hyper-parameter and a parameter"
-    ),
-    (
-      define("return x", "hyper = { preset = norm.real { 1 } },"),
-      "norm.define(\"demo\"): 'preset' is a reserved name"
-    ),
-    (
-      define("return x", "param = { gamma = norm.per_channel { 1 } },"),
-      "demo: the parameter 'gamma' is never used"
-    ),
-    (
-      define("return x", "hyper = { k = norm.real { 2 } },"),
-      "demo: the hyper-parameter 'k' is never used"
-    ),
-    (
-      define("return x", "buffer = { mean = norm.per_channel { 0 } },"),
-      "demo: the buffer 'mean' is never used"
-    ),
-    (
-      define(
-        "return x", "param = { a = norm.scalar { 'alpha' } }, hyper = { alpha0 = norm.real { 1 } },"
-      ),
-      "norm.define(\"demo\"): 'a' starts at 'alpha', which is no number among the hyper-parameters;"
-        + " did you mean 'alpha0'?"
-    ),
-    (
-      define(
-        "return x",
-        "param = { a = norm.scalar { 1, when = 'scal' } }, hyper = { scale = norm.bool { true } },"),
-      "norm.define(\"demo\"): 'a' is there when 'scal' is true, but no norm.bool has that name;"
-        + " did you mean 'scale'?"
-    ),
-    (
-      define("return x * s.a", "param = { a = norm.scalar { function(d) return d.chanel end } },"),
-      "demo: the initial value of 'a': a set of sizes has no 'chanel'; did you mean 'channel'?"
-    ),
-    (
-      define("return x * s.a", "param = { a = norm.scalar { function() return 'x' end } },"),
-      "demo: the initial value of 'a' must be a finite number, got 'x' for 8 channels"
-    ),
-    (
-      define(
-        "return x", "presets = { keras = { epsilom = 1 } }, hyper = { epsilon = norm.real { 1 } },"),
-      "norm.define(\"demo\"): no hyper-parameter 'epsilom' in presets.keras; did you mean 'epsilon'?"
-    ),
-    (
-      define(
-        "return x", "presets = { keras = { e = -1 } }, hyper = { e = norm.real { 1, min = 0 } },"),
-      "norm.define(\"demo\"): presets.keras: 'e' must be >= 0, got -1"
-    ),
-    (
-      define(
-        "return x",
-        "alias = { d = function(v) return 'momentu', v end }, hyper = { momentum = norm.real { 1 } },"
-      ),
-      "norm.define(\"demo\"): the alias 'd' stands for 'momentu', which is no hyper-parameter;"
-        + " did you mean 'momentum'?"
-    ),
-    (
-      define("return x", "alias = { d = 3 },"),
-      "norm.define(\"demo\"): the alias 'd' must be a name or a function, got 3"
-    ),
-    (define("local y = x"), "demo: forward returned nothing in train mode"),
-    (define("return x, x"), "demo: forward returned 2 values"),
-    (define("return 'x'"), "demo: 'return' takes traced tensors and numbers, got 'x'"),
-    (define("return 1"), "demo: the output varies along () only"),
-    (
-      "local e = norm.real { 'x' }",
-      "norm.real: the default value must be a number, got 'x'"
-    ),
-    (
-      "local e = norm.real { 0, above = 0 }",
-      "norm.real: 'default value' must be > 0, got 0"
-    ),
-    (
-      "local e = norm.real { 1, min = 0, above = 0 }",
-      "norm.real: 'min' and 'above' exclude each other"
-    ),
-    ("local e = norm.real { 1, mim = 0 }", "norm.real: no field 'mim'; did you mean 'min'?"),
-    (
-      "local e = norm.choice { 'a' }",
-      "norm.choice: 'choices' is missing: give a list, each item a string"
-    ),
-    ("local e = norm.per_channel {}", "norm.per_channel: the initial value is missing"),
-    (
-      "local e = norm.per_channel { 1, role = 'gian' }",
-      "norm.per_channel: no role 'gian' of a parameter; did you mean 'gain'?"
-    ),
-    ("local e = norm.per { 'chanel' }", "norm.per: no role 'chanel'; did you mean 'channel'?"),
-    ("local e = norm.per { 'batch' }", "norm.per: a parameter cannot vary along (batch)"),
-  ])
+    "norm.define(\"demo\"): the alias 'd' stands for 'momentu', which is no hyper-parameter;"
+      + " did you mean 'momentum'?"
+  ),
+  (
+    define("return x", "alias = { d = 3 },"),
+    "norm.define(\"demo\"): the alias 'd' must be a name or a function, got 3"
+  ),
+  (define("local y = x"), "demo: forward returned nothing in train mode"),
+  (define("return x, x"), "demo: forward returned 2 values"),
+  (define("return 'x'"), "demo: 'return' takes traced tensors and numbers, got 'x'"),
+  (define("return 1"), "demo: the output varies along () only"),
+  (
+    "local e = norm.real { 'x' }",
+    "norm.real: the default value must be a number, got 'x'"
+  ),
+  (
+    "local e = norm.real { 0, above = 0 }",
+    "norm.real: 'default value' must be > 0, got 0"
+  ),
+  (
+    "local e = norm.real { 1, min = 0, above = 0 }",
+    "norm.real: 'min' and 'above' exclude each other"
+  ),
+  ("local e = norm.real { 1, mim = 0 }", "norm.real: no field 'mim'; did you mean 'min'?"),
+  (
+    "local e = norm.choice { 'a' }",
+    "norm.choice: 'choices' is missing: give a list, each item a string"
+  ),
+  ("local e = norm.per_channel {}", "norm.per_channel: the initial value is missing"),
+  (
+    "local e = norm.per_channel { 1, role = 'gian' }",
+    "norm.per_channel: no role 'gian' of a parameter; did you mean 'gain'?"
+  ),
+  ("local e = norm.per { 'chanel' }", "norm.per: no role 'chanel'; did you mean 'channel'?"),
+  ("local e = norm.per { 'batch' }", "norm.per: a parameter cannot vary along (batch)"),
+]
+
+@Test("A mistake in the schema is raised at define", arguments: mistakes)
 func schemaMistakes(text: String, message: String) throws {
   let error = try normFailure(of: text)
   #expect(error.message == message)

@@ -110,8 +110,6 @@ void nl_unref(nl_state *state, int32_t ref);
 // ---- calls; on failure the error value is left on top ----
 int32_t nl_load(nl_state *state, const char *text, size_t count, const char *chunk_name);
 int32_t nl_call(nl_state *state, int32_t arguments, int32_t results);
-// Pushes value[key] with metamethods.
-int32_t nl_index(nl_state *state, int32_t index, const char *key);
 // Pushes tostring(value) with metamethods; always a string when NL_OK.
 int32_t nl_describe(nl_state *state, int32_t index);
 // The traceback written when the last protected call failed.

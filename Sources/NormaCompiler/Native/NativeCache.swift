@@ -1,5 +1,6 @@
 import Glibc
 package import NormaCore
+import NormaSystem
 
 /// Compiled libraries in a private folder, each under the hash of all that made it.
 ///

@@ -1,5 +1,6 @@
 import Dispatch
 package import NormaCore
+import NormaSystem
 import Synchronization
 
 /// The native code of one run: compiled in the background, cached, loaded.

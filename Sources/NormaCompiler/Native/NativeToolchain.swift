@@ -1,5 +1,6 @@
 import Glibc
 package import NormaCore
+import NormaSystem
 
 /// A C compiler of this machine, with the flags that make its code fast here.
 package struct NativeToolchain: Sendable {
@@ -93,9 +94,9 @@ package struct NativeToolchain: Sendable {
       let bytes = file.contents()
     else { throw Self.refusal("the C compiler '\(compiler)' wrote no library") }
     do throws(NormaError) {
-      try SharedObject.check(bytes)
+      _ = try ELFFile(bytes)
     } catch {
-      throw Self.refusal("the C compiler '\(compiler)' wrote \(error.message)")
+      throw Self.refusal("the C compiler '\(compiler)' wrote no usable library: \(error.message)")
     }
     return bytes
   }

@@ -1,4 +1,5 @@
 import Glibc
+import NormaSystem
 
 /// What decides which machine code the compiler makes for this processor and which it can run.
 package enum ProcessorIdentity {

@@ -27,7 +27,8 @@ public struct NormCard: Sendable, Encodable {
   public let properties: NormProperties
   /// What it costs.
   public let cost: Cost?
-  /// The largest error of the output on hard inputs, relative to its scale; nil without a formula.
+  /// The largest error of the output on hard inputs, relative to its scale; nil without a formula, and for
+  /// windows, whose sums are float32.
   public let hardError: Double?
   /// How long it takes; nil when it was not timed.
   public let time: NormBenchmark?

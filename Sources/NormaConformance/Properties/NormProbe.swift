@@ -57,6 +57,12 @@ struct NormProbe {
     return nil
   }
 
+  /// The largest epsilon that is surely taken.
+  var epsilonLimit: Double {
+    guard let bounds = epsilon?.bounds, let upper = bounds.upper else { return .infinity }
+    return bounds.upperExcluded ? upper * 0.99 : upper
+  }
+
   /// Sets epsilon, or the least above it that the norm takes.
   func setEpsilon(_ value: Double) {
     guard let (index, bounds) = epsilon else { return }
@@ -111,6 +117,8 @@ struct NormProbe {
     for (p, q) in zip(a, b) {
       scale = max(scale, abs(Double(p)))
       let difference = abs(Double(p) - Double(q))
+      // The same NaN or infinity in both says nothing against them.
+      if p == q || (p.isNaN && q.isNaN) { continue }
       if difference.isNaN { return false }
       error = max(error, difference)
     }

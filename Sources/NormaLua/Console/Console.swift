@@ -126,17 +126,22 @@ public final class Console {
         .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
     guard case .table(let table) = value else { return try text(value) }
+    let (items, pairs) = (try table.items(), try table.pairs())
     var fields: [(name: String, lines: [String])] = []
-    for (index, item) in try table.items().prefix(20).enumerated() {
+    for (index, item) in items.prefix(20).enumerated() {
       fields.append(("\(index + 1)", try text(item)))
     }
-    for (key, value) in try table.pairs() {
-      if case .string(let name) = key { fields.append((name, try text(value))) }
+    var named: [(name: String, lines: [String])] = []
+    for (key, value) in pairs {
+      if case .string(let name) = key { named.append((name, try text(value))) }
     }
+    fields += named.sorted { $0.name < $1.name }.prefix(50)
     guard !fields.isEmpty else { return try text(value) }
-    return fields.sorted { $0.name < $1.name }.flatMap { field in
+    let lines = fields.flatMap { field in
       ["\(field.name) = \(field.lines.first ?? "")"] + field.lines.dropFirst()
     }
+    let left = items.count + named.count - fields.count
+    return left > 0 ? lines + ["... \(left) more"] : lines
   }
 
   /// The text without the semicolon that mutes it.
@@ -147,11 +152,15 @@ public final class Console {
     return (String(code.dropLast()), true)
   }
 
-  /// The text with the word `local` at its beginning left out.
+  /// The text with the word `local` left out of `local names = values` and `local function` at its
+  /// beginning: each line is a chunk of its own, after which locals are gone.
   private static func withoutLocal(_ text: String) -> String {
     let start = text.drop { $0 == " " || $0 == "\t" }
     guard start.hasPrefix("local ") else { return text }
-    return String(start.dropFirst("local ".count))
+    let rest = start.dropFirst("local ".count)
+    let names = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "," || $0 == " " }
+    let isValue = rest.dropFirst(names.count).hasPrefix("=")
+    return isValue || rest.hasPrefix("function ") ? String(rest) : text
   }
 
   // MARK: words of the console's own

@@ -22,7 +22,7 @@ public enum LuaStubs {
 
   /// The meta file for the norms of a registry.
   public static func meta(_ registry: NormRegistry) -> String {
-    var parts = [head, tracedTensor, globals]
+    var parts = [head, tracedTensor, tensor, globals]
     for name in registry.names {
       guard let schema = try? registry.entry(name).schema else { continue }
       parts.append(norm(schema))
@@ -125,14 +125,14 @@ public enum LuaStubs {
 
     """
 
-  /// The words of formulas, from the tables that define them.
+  /// The words of formulas; the element-wise ones from the table that defines them.
   private static var tracedTensor: String {
     var lines = [
       "---@class norma.Traced", "---@operator add(norma.Traced|number): norma.Traced",
       "---@operator sub(norma.Traced|number): norma.Traced",
       "---@operator mul(norma.Traced|number): norma.Traced",
       "---@operator div(norma.Traced|number): norma.Traced",
-      "---@operator pow(number): norma.Traced", "---@operator unm: norma.Traced",
+      "---@operator pow(norma.Traced|number): norma.Traced", "---@operator unm: norma.Traced",
       "local Traced = {}",
     ]
     for operation in Elementwise.methods {
@@ -144,9 +144,13 @@ public enum LuaStubs {
       ]
     }
     let role = "\"batch\"|\"space\"|\"channel\"|\"group\"|\"member\"|\"chunk\""
-    for name in ["sum", "mean", "variance", "mean_square", "max_over", "min_over", "count"] {
+    for (name, options) in [
+      ("sum", ""), ("mean", "|{ weight?: norma.Traced }"),
+      ("variance", "|{ correction?: integer, weight?: norma.Traced }"), ("mean_square", ""),
+      ("max_over", ""), ("min_over", ""), ("count", ""),
+    ] {
       lines += [
-        "---@param ... \(role)|{ correction?: integer, weight?: norma.Traced }",
+        "---@param ... \(role)\(options)",
         "---@return norma.Traced", "function Traced:\(name)(...) end",
       ]
     }
@@ -159,11 +163,39 @@ public enum LuaStubs {
       "---@return norma.Traced", "function Traced:slice(role, first, last) end",
       "---@param role \"channel\"|\"group\"|\"member\"", "---@return integer",
       "function Traced:size(role) end",
+      "---@param role \"channel\"|\"space\"", "---@param n integer",
+      "---@param options? { mean?: boolean }", "---@return norma.Traced",
+      "function Traced:window(role, n, options) end",
       "---@return norma.Traced", "function Traced:stop() end",
       "---@param value norma.Traced", "---@param momentum norma.Traced|number",
       "function Traced:track(value, momentum) end", "",
     ]
     return lines.joined(separator: "\n")
+  }
+
+  /// Tensors of numbers have the element-wise words too.
+  private static var tensor: String {
+    var lines = [
+      "---@class norma.Tensor", "---@field shape integer[]", "---@field count integer",
+      "---@operator add(norma.Tensor|number): norma.Tensor",
+      "---@operator sub(norma.Tensor|number): norma.Tensor",
+      "---@operator mul(norma.Tensor|number): norma.Tensor",
+      "---@operator div(norma.Tensor|number): norma.Tensor",
+      "---@operator pow(norma.Tensor|number): norma.Tensor", "---@operator unm: norma.Tensor",
+      "local Tensor = {}", "---@return number", "function Tensor:sum() end",
+      "---@return number", "function Tensor:mean() end", "---@param other norma.Tensor",
+      "---@param tolerance? number", "---@return boolean, number",
+      "function Tensor:close(other, tolerance) end",
+    ]
+    for operation in Elementwise.methods {
+      let names: [String] = Array(["other", "high"][..<max(0, operation.arity - 1)])
+      lines += names.map { "---@param \($0) norma.Tensor|number" }
+      lines += [
+        "---@return norma.Tensor",
+        "function Tensor:\(operation.name)(\(names.joined(separator: ", "))) end",
+      ]
+    }
+    return (lines + [""]).joined(separator: "\n")
   }
 
   private static let globals = """
@@ -176,13 +208,6 @@ public enum LuaStubs {
     ---@class norma.Mode
     ---@field train boolean
     ---@field infer boolean
-
-    ---@class norma.Tensor
-    ---@operator add(norma.Tensor|number): norma.Tensor
-    ---@operator sub(norma.Tensor|number): norma.Tensor
-    ---@operator mul(norma.Tensor|number): norma.Tensor
-    ---@operator div(norma.Tensor|number): norma.Tensor
-    ---@field shape integer[]
 
     ---@class norma.Norm
     ---@field name string
@@ -289,8 +314,9 @@ public enum LuaStubs {
     function test(name, body) end
     expect = {}
     function expect.equal(found, wanted) end
-    ---@param tolerance number
+    ---@param tolerance? number 1e-6 if not given
     function expect.close(found, wanted, tolerance) end
+    ---@param message? string
     function expect.ok(value, message) end
     ---@param body fun()
     ---@param part? string
@@ -305,6 +331,13 @@ public enum LuaStubs {
     ---@param path string
     ---@return norma.Tensor
     function tensor.load(path) end
+    ---@param shape integer[]
+    ---@return norma.Tensor
+    function tensor.zeros(shape) end
+    ---@param shape integer[]
+    ---@param value number
+    ---@return norma.Tensor
+    function tensor.full(shape, value) end
 
     """
 }

@@ -20,19 +20,15 @@ extension Interpreter {
     type.property("name") { .string($0.spec.name) }
     type.describe { "data set '\($0.spec.name)'" }
     type.call { data, call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let reader = try TableReader(
-          try call.value(0, "options"), owner: "dataset '\(data.spec.name)'")
-        return [.object(DataObject(try data.spec.with(reader, catalog)))]
-      }
+      let reader = try TableReader(
+        try call.value(0, "options"), owner: "dataset '\(data.spec.name)'")
+      return [.object(DataObject(try data.spec.with(reader, catalog)))]
     }
     try register(type)
     try define("dataset") { call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let name: String = try call.value(0, "name")
-        _ = try catalog.source(name)
-        return [.object(DataObject(DataSpec(name)))]
-      }
+      let name: String = try call.value(0, "name")
+      _ = try catalog.source(name)
+      return [.object(DataObject(DataSpec(name)))]
     }
   }
 }

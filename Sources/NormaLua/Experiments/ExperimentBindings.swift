@@ -25,26 +25,8 @@ extension ScriptSession {
     try interpreter.defineData(bindings)
     try interpreter.defineResults()
     try interpreter.define("experiment") { call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let spec = try bindings.experiment(call)
-        return [.object(ResultObject(try bindings.lab.run(spec)))]
-      }
-    }
-  }
-}
-
-extension CallContext {
-  /// Runs `body`; what would be a wrong command line is a wrong script here.
-  func asScript<Result>(
-    _ body: () throws(NormaError) -> Result
-  ) throws(NormaError) -> Result {
-    do throws(NormaError) {
-      return try body()
-    } catch {
-      guard error.code == .usage else { throw error }
-      var copy = error
-      copy.code = .script
-      throw copy
+      let spec = try bindings.experiment(call)
+      return [.object(ResultObject(try bindings.lab.run(spec)))]
     }
   }
 }

@@ -30,24 +30,20 @@ extension Interpreter {
     try register(LayerObject.type())
     for schema in LayerCatalog.schemas {
       try define("nn.\(schema.kind)") { call throws(NormaError) in
-        try call.asScript { () throws(NormaError) in
-          let options = try call.options()
-          var spec =
-            schema.norm == .positional
-            ? try options.normLayer(schema, bindings)
-            : try options.layer(schema, bindings)
-          spec.place = call.place
-          return [.object(LayerObject(spec))]
-        }
+        let options = try call.options()
+        var spec =
+          schema.norm == .positional
+          ? try options.normLayer(schema, bindings)
+          : try options.layer(schema, bindings)
+        spec.place = call.place
+        return [.object(LayerObject(spec))]
       }
     }
     try namespace(
       "nn",
       missing: { name, call throws(NormaError) in
-        try call.asScript { () throws(NormaError) in
-          _ = try LayerCatalog.schema(name)
-          return .nil
-        }
+        _ = try LayerCatalog.schema(name)
+        return .nil
       })
   }
 }
@@ -104,11 +100,9 @@ extension TableReader {
     _ name: String, _ given: LuaValue, _ schema: LayerSchema
   ) throws(NormaError) -> OptionValue {
     guard let value = OptionValue(lua: given) else {
-      let range = schema.options.first { $0.name == name }?.rangeText
-      guard let range else {
-        try schema.check(name, .bool(true))
-        return .bool(true)
-      }
+      // Of an option that does not exist, that is the mistake to tell.
+      try schema.check(known: name)
+      let range = schema.options.first { $0.name == name }?.rangeText ?? ""
       throw error("'\(name)' must be \(range), got \(given.quoted)")
     }
     try schema.check(name, value)
@@ -156,7 +150,10 @@ extension TableReader {
   }
 
   /// Layers and lists of layers, flattened.
-  func layers(_ values: [LuaValue]) throws(NormaError) -> [LayerSpec] {
+  func layers(_ values: [LuaValue], depth: Int = 0) throws(NormaError) -> [LayerSpec] {
+    guard depth < 64 else {
+      throw error("lists of layers are nested too deeply", help: "does a list hold itself?")
+    }
     var result: [LayerSpec] = []
     for (index, value) in values.enumerated() {
       switch value {
@@ -164,7 +161,7 @@ extension TableReader {
       case .table(let table):
         let inner = try TableReader(table, owner: owner)
         try inner.rejectUnknown(known: [], noun: "name in a list of layers:")
-        result += try inner.layers(inner.items)
+        result += try inner.layers(inner.items, depth: depth + 1)
       default:
         throw error(
           "item \(index + 1) must be a layer or a list of layers, got \(value.quoted)",

@@ -32,14 +32,12 @@ extension Interpreter {
     try register(bindings.modelType())
     try register(bindings.networkType())
     try define("model") { call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let name: String = try call.value(0, "name")
-        guard call.count > 1 else { return [.object(try bindings.model(name))] }
-        let table: TableRef = try call.value(1, "the model")
-        let model = ModelObject(try bindings.declare(name, table, call))
-        bindings.models[name] = model
-        return [.object(model)]
-      }
+      let name: String = try call.value(0, "name")
+      guard call.count > 1 else { return [.object(try bindings.model(name))] }
+      let table: TableRef = try call.value(1, "the model")
+      let model = ModelObject(try bindings.declare(name, table, call))
+      bindings.models[name] = model
+      return [.object(model)]
     }
   }
 }
@@ -75,10 +73,11 @@ extension ExperimentBindings {
       }
       let layers = try reader.layers(reader.items)
       guard !layers.isEmpty else { throw reader.error("it has no layers") }
-      return ModelBuilder(
-        ModelSpec(
-          name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
-          place: place))
+      let spec = ModelSpec(
+        name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
+        place: place)
+      try spec.requireUsedBranches()
+      return ModelBuilder(spec)
     }
     guard reader.items.isEmpty else {
       throw reader.error("it has both layers and a build function", help: "keep one of them")
@@ -89,9 +88,11 @@ extension ExperimentBindings {
       let argument = try interpreter.table(fields: values.mapValues(\.lua))
       let built = try build(argument).first ?? .nil
       let layers = try reader.layers([built])
-      return ModelSpec(
+      let spec = ModelSpec(
         name, input: input.shape, vocabulary: input.vocabulary, norm: norm, layers: layers,
         place: place)
+      try spec.requireUsedBranches()
+      return spec
     }
   }
 
@@ -151,25 +152,23 @@ extension ExperimentBindings {
       try model.builder.build().structure(lab.registry).joined(separator: "\n")
     }
     type.method("load") { [lab] model, call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let given: String = try call.value(0, "path")
-        var path = given
-        if !given.hasPrefix("/"), let folder = call.interpreter.scriptFolder {
-          let beside = folder + "/" + given
-          if FileManager.default.fileExists(atPath: beside) { path = beside }
-        }
-        let file = try SafeTensors(contentsOf: path)
-        let known = SavedData(reading: file.metadata[CheckpointKey.dataset])
-        var spec = try model.builder.build()
-        if spec.vocabulary == .data, let alphabet = known.alphabet {
-          spec.vocabulary = .symbols(alphabet.count)
-        }
-        let network = try Network(
-          spec, registry: lab.registry, batch: 128, training: nil,
-          executor: lab.options.executor, threads: lab.options.threads)
-        try network.load(from: path)
-        return [.object(NetworkObject(network, data: known))]
+      let given: String = try call.value(0, "path")
+      var path = given
+      if !given.hasPrefix("/"), let folder = call.interpreter.scriptFolder {
+        let beside = folder + "/" + given
+        if FileManager.default.fileExists(atPath: beside) { path = beside }
       }
+      let file = try SafeTensors(contentsOf: path)
+      let known = SavedData(reading: file.metadata[CheckpointKey.dataset])
+      var spec = try model.builder.build()
+      if spec.vocabulary == .data, let alphabet = known.alphabet {
+        spec.vocabulary = .symbols(alphabet.count)
+      }
+      let network = try Network(
+        spec, registry: lab.registry, batch: 128, training: nil,
+        executor: lab.options.executor, threads: lab.options.threads)
+      try network.load(from: path)
+      return [.object(NetworkObject(network, data: known))]
     }
     return type
   }
@@ -179,20 +178,18 @@ extension ExperimentBindings {
     type.property("parameters") { .int($0.network.parameterCount) }
     type.describe { "network '\($0.network.spec.name)', \($0.network.parameterCount) parameters" }
     type.method("evaluate") { [lab] object, call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let data: DataObject = try call.value(0, "data")
-        let part = try lab.catalog.test(
-          data.spec, standardization: object.data.standardization,
-          alphabet: object.data.alphabet)
-        let result = try object.network.evaluate(
-          on: part, isInterrupted: lab.options.isInterrupted)
-        return [
-          try call.interpreter.table(fields: [
-            "accuracy": .number(result.accuracy), "loss": .number(result.loss),
-            "count": .int(result.count),
-          ])
-        ]
-      }
+      let data: DataObject = try call.value(0, "data")
+      let part = try lab.catalog.test(
+        data.spec, standardization: object.data.standardization,
+        alphabet: object.data.alphabet)
+      let result = try object.network.evaluate(
+        on: part, isInterrupted: lab.options.isInterrupted)
+      return [
+        try call.interpreter.table(fields: [
+          "accuracy": .number(result.accuracy), "loss": .number(result.loss),
+          "count": .int(result.count),
+        ])
+      ]
     }
     return type
   }

@@ -52,34 +52,30 @@ extension ResultObject {
     type.property("folder") { $0.result.folder.map { .string($0) } ?? .nil }
     type.describe { $0.result.summary.text.trimmedEnd }
     type.method("table") { object, call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let reader = try TableReader(try call.optional(0, "options"), owner: "result:table")
-        try reader.rejectUnknown(known: ["rows", "columns", "value", "over"])
-        let rows =
-          try reader.list("rows") ?? object.result.axisNames.filter { $0 != "seed" }
-        let measures = try (try reader.list("value") ?? ["accuracy"]).map {
-          name throws(NormaError) in
-          try Measure.named(name, owner: "result:table")
-        }
-        let table = try object.result.table(
-          rows: rows, columns: try reader.optional("columns"), measures: measures,
-          over: try reader.list("over"))
-        return [.string(table.text.trimmedEnd)]
+      let reader = try TableReader(try call.optional(0, "options"), owner: "result:table")
+      try reader.rejectUnknown(known: ["rows", "columns", "value", "over"])
+      let rows =
+        try reader.list("rows") ?? object.result.axisNames.filter { $0 != "seed" }
+      let measures = try (try reader.list("value") ?? ["accuracy"]).map {
+        name throws(NormaError) in
+        try Measure.named(name, owner: "result:table")
       }
+      let table = try object.result.table(
+        rows: rows, columns: try reader.optional("columns"), measures: measures,
+        over: try reader.list("over"))
+      return [.string(table.text.trimmedEnd)]
     }
     type.method("best") { object, call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let reader = try TableReader(try call.optional(0, "options"), owner: "result:best")
-        try reader.rejectUnknown(known: ["by", "at"])
-        let measure = try Measure.named(
-          try reader.value("by", default: "accuracy"), owner: "result:best")
-        let at = try reader.nested("at")
-        var settings: [String: String] = [:]
-        for name in at.names { settings[name] = at[name].settingLabel }
-        if object.result.isDryRun { return [.object(PlannedCellObject())] }
-        let cell = try object.result.best(by: measure, at: settings)
-        return [.object(CellObject(cell, folder: object.result.folder))]
-      }
+      let reader = try TableReader(try call.optional(0, "options"), owner: "result:best")
+      try reader.rejectUnknown(known: ["by", "at"])
+      let measure = try Measure.named(
+        try reader.value("by", default: "accuracy"), owner: "result:best")
+      let at = try reader.nested("at")
+      var settings: [String: String] = [:]
+      for name in at.names { settings[name] = at[name].settingLabel }
+      if object.result.isDryRun { return [.object(PlannedCellObject())] }
+      let cell = try object.result.best(by: measure, at: settings)
+      return [.object(CellObject(cell, folder: object.result.folder))]
     }
     return type
   }

@@ -89,9 +89,7 @@ extension Interpreter {
     ramps.describe { "\($0.value)" }
     try register(ramps)
     try define("schedule.ramp") { call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        [.object(Boxed(try Ramp(reading: try call.options())))]
-      }
+      [.object(Boxed(try Ramp(reading: try call.options())))]
     }
     for (group, known) in [
       ("optim", ["sgd", "adam", "adamw"]),
@@ -112,12 +110,10 @@ extension Interpreter {
     _ make: @escaping (TableReader) throws(NormaError) -> LuaValue
   ) throws(NormaError) {
     try define(path) { call throws(NormaError) in
-      try call.asScript { () throws(NormaError) in
-        let options = try call.options()
-        try options.rejectUnknown(known: fields)
-        try options.rejectItems(beyond: 0)
-        return [try make(options)]
-      }
+      let options = try call.options()
+      try options.rejectUnknown(known: fields)
+      try options.rejectItems(beyond: 0)
+      return [try make(options)]
     }
   }
 }

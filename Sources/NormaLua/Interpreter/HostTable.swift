@@ -71,6 +71,9 @@ extension Interpreter {
       for result in results { try push(result, on: state) }
       return Int32(results.count)
     } catch {
+      var error = error
+      // What would be a wrong command line is a wrong script here.
+      if error.code == .usage { error.code = .script }
       pushError(error.at(place), on: state)
       return -1
     }

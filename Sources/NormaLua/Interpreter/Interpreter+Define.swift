@@ -55,6 +55,7 @@ extension Interpreter {
     let names = try? withStack { interpreter, state throws(NormaError) in
       nl_push_globals(state)
       for name in path.split(separator: ".") {
+        guard nl_reserve(state, 8) else { return [String]() }
         nl_get_field(state, nl_top(state), String(name))
         guard nl_type(state, -1) == NL_TABLE else { return [String]() }
       }

@@ -38,6 +38,9 @@ final class RegistrySlot {
     pool.release(number)
   }
 
+  /// Whether the interpreter still lives.
+  var isAlive: Bool { owner != nil }
+
   func interpreter() throws(NormaError) -> Interpreter {
     guard let owner else {
       throw NormaError(.internal, "a Lua value outlived the interpreter it came from")

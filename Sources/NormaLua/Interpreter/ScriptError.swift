@@ -83,7 +83,10 @@ extension Interpreter {
   private func splitPlace(_ message: String) -> (SourcePlace?, String) {
     var rest = Substring(message)
     var place: SourcePlace?
-    while let (short, name) = chunkNames.first(where: { rest.hasPrefix($0.key + ":") }) {
+    // Of "console" and "console:3" the longer one is meant.
+    while let (short, name) = chunkNames.filter({ rest.hasPrefix($0.key + ":") })
+      .max(by: { $0.key.count < $1.key.count })
+    {
       let afterName = rest.dropFirst(short.count + 1)
       let digits = afterName.prefix { $0.isNumber }
       guard let line = Int(digits), afterName.dropFirst(digits.count).hasPrefix(": ") else { break }

@@ -65,6 +65,9 @@ final class Declarations {
     }
     try hyper("choice", ["choices"], in: interpreter) { options throws(NormaError) in
       let words: [String] = try options.required("choices")
+      guard !words.isEmpty else {
+        throw options.error("'choices' is empty", help: "choices = { \"a\", \"b\" }")
+      }
       return (.choice(words), .choice(try options.item(0, "default value")))
     }
     try state("per_channel", .channel, in: interpreter)

@@ -16,15 +16,25 @@ struct DefinitionTrial {
 
   /// Throws the first mistake of the formula under the defaults and under each other structural value.
   mutating func run() throws(NormaError) {
-    try build([:])
+    let usual = try build([:])
     for parameter in entry.schema.hyper {
+      var others: [HyperValue] = []
       switch (parameter.kind, parameter.defaultValue) {
-      case (.bool, .bool(let value)): try build([parameter.name: .bool(!value)])
+      case (.bool, .bool(let value)): others = [.bool(!value)]
       case (.choice(let words), let value):
-        for word in words where .choice(word) != value {
-          try build([parameter.name: .choice(word)])
-        }
+        others = words.map { .choice($0) }.filter { $0 != value }
       default: break
+      }
+      var isSame = !others.isEmpty
+      for other in others where try !Graph.same(build([parameter.name: other]), usual) {
+        isSame = false
+      }
+      guard !isSame || isSwitch(parameter.name) else {
+        throw NormaError(
+          .script,
+          "\(entry.schema.name): the formula does not depend on '\(parameter.name)':"
+            + " \(([parameter.defaultValue] + others).map { "\($0)" }.joined(separator: " and ")) give"
+            + " the same", help: "is a word misspelt in forward? else remove it")
       }
     }
     let schema = entry.schema
@@ -54,18 +64,37 @@ struct DefinitionTrial {
     return isSettled && !isInitial && !used.contains(.hyper(name))
   }
 
-  private mutating func build(_ hyper: [String: HyperValue]) throws(NormaError) {
-    guard let definition = entry.provider.definition else { return }
+  /// Whether a parameter or buffer is there only with it.
+  private func isSwitch(_ name: String) -> Bool {
+    (entry.schema.parameters + entry.schema.buffers).contains { $0.when == name }
+  }
+
+  /// Builds it; returns what its formulas are made of.
+  private mutating func build(_ hyper: [String: HyperValue]) throws(NormaError) -> [Graph.Node] {
+    guard let definition = entry.provider.definition else { return [] }
     let channels = channelCount
     let layer = try NormLayer(
       NormSpec(entry.schema.name, hyper), in: registry, channelShape: [channels])
+    var parts: [Graph.Node] = []
     for mode in Mode.allCases {
       let program = try definition.program(
         hyper: layer.hyper, channels: channels, mode: mode, gradient: true)
+      if program.splits.groups == nil,
+        let state = (entry.schema.parameters + entry.schema.buffers).first(where: {
+          $0.isPresent(layer.hyper) && ($0.roles == .group || $0.roles == .member)
+        })
+      {
+        throw NormaError(
+          .script,
+          "\(entry.schema.name): '\(state.name)' varies along '\(state.roles)', but forward makes no"
+            + " groups", help: "split the channels: x:group(n)")
+      }
       for node in try Graph(program.forwardResults + program.backwardResults).nodes {
         used.insert(node.kind)
+        parts.append(node)
       }
     }
+    return parts
   }
 
   /// The fewest channels that all defaults divide, but enough for a few slices.

@@ -22,6 +22,7 @@ struct FormulaLint {
   private var traced: Set<String> = []
   private var settings: Set<String> = []
   private var settingsName = ""
+  private var modeName: String?
   /// The first mistake.
   private(set) var finding: Finding?
 
@@ -46,6 +47,7 @@ struct FormulaLint {
     let parameters = all[open..<close].filter { $0.kind == .name }.map(\.text)
     traced = Set(parameters.prefix(tensors))
     settingsName = parameters.count > tensors ? parameters[tensors] : ""
+    modeName = parameters.count > tensors + 1 ? parameters[tensors + 1] : nil
     self.settings = settings
     var depth = 1
     var end = close + 1
@@ -93,14 +95,56 @@ struct FormulaLint {
 
   private mutating func check() -> Finding? {
     var index = 0
+    var outer: [(end: Int, traced: Set<String>)] = []
     while index < tokens.count {
+      if let last = outer.last, index >= last.end {
+        traced = last.traced
+        outer.removeLast()
+      }
+      if tokens[index].text == "function" {
+        // Its parameters are others, whatever they are called.
+        outer.append((end(of: index), traced))
+        traced.subtract(tokens[index...].prefix { $0.text != ")" }.map(\.text))
+      }
       if tokens[index].text == "local" { learn(from: index) }
+      if let found = comparedMode(at: index) { return found }
       if let (name, end) = tracedValue(at: index), let found = mistake(name, index, end) {
         return found
       }
       index += 1
     }
     return nil
+  }
+
+  /// Where the function that begins at a token ends.
+  private func end(of start: Int) -> Int {
+    var depth = 0
+    for index in start..<tokens.count {
+      switch tokens[index].text {
+      case "function", "do", "if", "repeat": depth += 1
+      case "end", "until": depth -= 1
+      default: break
+      }
+      if depth == 0 { return index }
+    }
+    return tokens.count
+  }
+
+  /// `mode == "train"`, which never holds.
+  private func comparedMode(at index: Int) -> Finding? {
+    guard let modeName, tokens[index].text == modeName, ![".", ":"].contains(text(index - 1)) else {
+      return nil
+    }
+    let (before, after) = (text(index - 1), text(index + 1))
+    let signs = ["==", "~="]
+    let other = signs.contains(after) ? index + 2 : signs.contains(before) ? index - 2 : -1
+    guard tokens.indices.contains(other), tokens[other].kind == .text else { return nil }
+    let sign = signs.contains(after) ? after : before
+    return Finding(
+      line: tokens[index].line,
+      message: "'\(modeName) \(sign) \(tokens[other].text)' is always"
+        + " \(sign == "==" ? "false" : "true") here: a mode is no text",
+      help: "write \(modeName).train or \(modeName).infer")
   }
 
   private static let plain: Set<String> = ["nil", "true", "false"]

@@ -52,6 +52,11 @@ final class FormulaTrace {
         "only a buffer can be tracked",
         help: "declare one: buffer = { mean = norm.per_channel { 0 } }")
     }
+    if let weight = momentum.constantValue, !(0...1).contains(weight) {
+      throw error(
+        "track: the new value's weight must be from 0 to 1, got \(weight)",
+        help: "buffer <- (1 - weight) * buffer + weight * value")
+    }
     do throws(NormaError) {
       try context.track(name, value, momentum: momentum)
     } catch {
@@ -91,7 +96,10 @@ final class TracedTensor: HostObject {
 
   /// The operand `value` of `word`, given beside this tensor.
   func operand(_ value: LuaValue, of word: String) throws(NormaError) -> Expr {
-    if let number = Double.from(lua: value) { return .constant(number) }
+    if let number = Double.from(lua: value) {
+      guard !number.isNaN else { throw trace.error("'\(word)' takes numbers, got NaN") }
+      return .constant(number)
+    }
     if let other = TracedTensor.from(lua: value) {
       guard other.trace === trace else {
         throw trace.error(

@@ -65,6 +65,9 @@ private struct ScriptTrial {
     let options = try TableReader(
       try call.optional(index, "options", as: TableRef.self),
       owner: "norm.\(spec.name)")
+    guard !options.has("grad") else {
+      throw options.error("gradients are another word", help: "norm.\(spec.name)():gradient(x, dy)")
+    }
     try options.rejectUnknown(known: ["axis", "mode", "executor", "param", "buffer", "input"])
     try options.rejectItems(beyond: 0)
     var axes = [-1]
@@ -90,6 +93,9 @@ private struct ScriptTrial {
     let others = schema.inputs.map { ($0.name, layout.shape(along: $0.roles)) }
     inputs = [("x", x.shape)] + others
     second = try options.inputs(others)
+    for (input, values) in zip(schema.inputs, second) {
+      try input.check(values.lazy.map(Double.init), options.owner)
+    }
     parameters = try options.state("param", norm.layer.parameters)
     buffers = try options.state("buffer", norm.layer.buffers)
   }

@@ -71,6 +71,12 @@ final class ScriptFormula: Sendable {
       mode: context.mode, channels: context.channels,
       structural: context.hyper.filter { !real.contains($0.key) })
     if let traced = known.withLock({ $0[key] }) {
+      if function.canBeCalled {
+        let now = try trace(
+          TraceContext(
+            schema: schema, hyper: key.structural, channels: key.channels, mode: key.mode), run)
+        try requireSame(traced, now)
+      }
       for buffer in traced.tracked {
         try context.track(buffer.name, buffer.value, momentum: buffer.momentum)
       }
@@ -107,17 +113,17 @@ final class ScriptFormula: Sendable {
     guard let (key, before) = earlier.map({ ($0.key, $0.value) }) else { return }
     let context = TraceContext(
       schema: schema, hyper: key.structural, channels: key.channels, mode: key.mode)
-    let now = try trace(context, run)
+    try requireSame(before, try trace(context, run))
+  }
+
+  private func requireSame(_ before: Traced, _ now: Traced) throws(NormaError) {
     func nodes(_ traced: Traced) -> [Graph.Node] {
       let results =
         traced.results.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         + traced.tracked.flatMap { [($0.name, $0.value), ($0.name, $0.momentum)] }
       return (try? Graph(results))?.nodes ?? []
     }
-    let isSame = nodes(before).elementsEqual(nodes(now)) {
-      $0.kind == $1.kind && $0.operands == $1.operands
-    }
-    guard !isSame else { return }
+    guard !Graph.same(nodes(before), nodes(now)) else { return }
     throw NormaError(
       .script,
       "\(schema.name): \(word) gives another formula than when it was first traced: it reads or changes"

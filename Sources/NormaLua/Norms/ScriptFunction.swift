@@ -24,6 +24,9 @@ final class ScriptFunction: @unchecked Sendable {
 
   private var isOnItsThread: Bool { pthread_equal(pthread_self(), owner) != 0 }
 
+  /// Whether it can be called here and now: on its thread, while its script's interpreter lives.
+  var canBeCalled: Bool { isOnItsThread && function.slot.isAlive }
+
   /// Calls it; throws what it raised, `internal` on another thread than the interpreter's.
   func call(_ arguments: [LuaValue]) throws(NormaError) -> [LuaValue] {
     guard isOnItsThread else {

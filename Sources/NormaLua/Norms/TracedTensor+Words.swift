@@ -55,6 +55,11 @@ extension TracedTensor {
             help: operation.usage)
         }
         var operands = [tensor.expression]
+        if operation.arity == 2, case .string(let role) = call[0], RoleNames.all.contains(role) {
+          throw tensor.trace.error(
+            "\(operation.name) takes a value, got \(call[0].quoted)",
+            help: "over a role it is x:\(operation.name)_over(\"\(role)\")")
+        }
         for index in 0..<call.count {
           operands.append(try tensor.operand(call[index], of: operation.name))
         }
@@ -147,6 +152,9 @@ extension TracedTensor {
       guard call.count == 3, let first = Int.from(lua: call[1]), let last = Int.from(lua: call[2])
       else {
         throw tensor.trace.error("slice takes a role and two whole numbers", help: usage)
+      }
+      guard abs(first / 2) < 1 << 40, abs(last / 2) < 1 << 40 else {
+        throw tensor.trace.error("slice from \(first) to \(last) is none", help: usage)
       }
       guard case .string("channel") = call[0] else {
         throw tensor.trace.error("slice goes along \"channel\", got \(call[0].quoted)", help: usage)

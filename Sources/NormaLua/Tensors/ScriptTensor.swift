@@ -70,7 +70,7 @@ final class ScriptTensor: HostObject {
     for size in sizes where size != 0 && count <= countLimit {
       count = count * min(size, countLimit + 1)
     }
-    guard count <= countLimit || sizes.contains(0) else {
+    guard count <= countLimit else {
       throw NormaError(
         .script, "\(owner): shape \(sizes) has more than \(countLimit) elements",
         help: "scripts hold small tensors; training data come from dataset")

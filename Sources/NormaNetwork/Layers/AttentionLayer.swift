@@ -14,9 +14,7 @@ enum AttentionLayer: LayerKind {
       LayerOption(
         "causal", .bool, default: .bool(true), "whether positions see none after themselves"),
       LayerOption("bias", .bool, default: .bool(true), "whether the dense layers add a bias"),
-      LayerOption(
-        "gain", .real(from: 0, below: 0x1p20), default: .number(1),
-        "times the usual spread of the initial weights of values and output"),
+      LayerOption.gain(of: "the initial weights of values and output"),
     ], norm: .option("qk_norm"))
 
   static func plan(

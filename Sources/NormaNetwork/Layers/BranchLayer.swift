@@ -1,6 +1,6 @@
 import CKernels
 import Foundation
-import NormaCore
+public import NormaCore
 
 /// Hands its input on unchanged; what the layers inside make of it is known by name to norms further on.
 enum BranchLayer: LayerKind {
@@ -105,6 +105,21 @@ private final class GatherOperation: Operation {
       }
       memcpy(dx + start, first + start, 4 * n)
       for part in parts.dropFirst() { ck_net_add(n, dx + start, part + start, dx + start) }
+    }
+  }
+}
+
+extension ModelSpec {
+  /// Throws `usage` for a branch that no norm names as an input.
+  public func requireUsedBranches() throws(NormaError) {
+    func all(_ layers: [LayerSpec]) -> [LayerSpec] { layers.flatMap { [$0] + all($0.layers) } }
+    let layers = all(self.layers)
+    let wanted = Set(layers.flatMap(\.connections.values))
+    for layer in layers where layer.kind == BranchLayer.schema.kind {
+      guard case .text(let name)? = layer.options["name"], !wanted.contains(name) else { continue }
+      throw NormaError(
+        .usage, "nn.branch: nothing takes '\(name)'", place: layer.place,
+        help: "a norm further on takes it: nn.norm { \"film\", gain = \"\(name)\" }")
     }
   }
 }

@@ -22,11 +22,15 @@ enum ConvolutionLayer: LayerKind {
   ) throws(NormaError) -> Value {
     let window = try Window(options, input: x.shape)
     let channels = options.int("channels")
-    let fan = window.channels * window.kernel.height * window.kernel.width
+    let shape = [channels, window.channels, window.kernel.height, window.kernel.width]
+    guard let fan = Plan.elements(Array(shape.dropFirst())) else {
+      throw NormaError(
+        .usage, "nn.conv: weights of shape \(shape) are larger than any memory",
+        help: "use a smaller kernel")
+    }
     let bound = 1 / Double(fan).squareRoot()
     let weight = try PlannedWeight(
-      "weight", shape: [channels, window.channels, window.kernel.height, window.kernel.width],
-      bound: bound, norm: options.spec.norm, in: plan)
+      "weight", shape: shape, bound: bound, norm: options.spec.norm, in: plan)
     let bias =
       options.bool("bias")
       ? try plan.parameter("bias", shape: [channels], role: .shift, .uniform(bound: bound)) : nil

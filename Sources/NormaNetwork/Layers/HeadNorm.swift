@@ -15,7 +15,13 @@ struct HeadNorm {
     _ spec: NormSpec, _ shape: AttentionShape, prefix: String, in plan: Plan
   ) throws(NormaError) {
     self.shape = shape
-    guard try plan.registry.entry(spec.name).schema.inputs.isEmpty else {
+    let schema = try plan.registry.entry(spec.name).schema
+    guard !schema.isForWeights else {
+      throw NormaError(
+        .usage, "nn.attention: norm.\(spec.name) is for weights, not for queries and keys",
+        help: "qk_norm = \"rms\"")
+    }
+    guard schema.inputs.isEmpty else {
       throw NormaError(
         .usage, "nn.attention: norm.\(spec.name) has second inputs, which qk_norm cannot give it",
         help: "use a norm of one input")

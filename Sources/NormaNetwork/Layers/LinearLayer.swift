@@ -10,7 +10,7 @@ enum LinearLayer: LayerKind {
     options: [
       LayerOption("units", .units, required: true, "the number of outputs"),
       LayerOption("bias", .bool, default: .bool(true), "whether a bias is added"),
-      LayerOption.gain,
+      LayerOption.gain(of: "the initial weights"),
     ], norm: .option("weight_norm"))
 
   static func plan(

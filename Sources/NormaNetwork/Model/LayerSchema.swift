@@ -45,9 +45,11 @@ public struct LayerOption: Sendable {
   }
 
   /// How large a dense layer's weights begin.
-  static let gain = LayerOption(
-    "gain", .real(from: 0, below: 0x1p20), default: .number(1),
-    "times the usual spread of the initial weights")
+  static func gain(of weights: String) -> LayerOption {
+    LayerOption(
+      "gain", .real(from: 0, below: 0x1p20), default: .number(1),
+      "times the usual spread of \(weights)")
+  }
 
   /// What is accepted, for help and errors.
   public var rangeText: String {
@@ -122,6 +124,19 @@ public struct LayerSchema: Sendable {
   ///
   /// - Throws: `usage`: an unknown name (with the nearest), a value that is not accepted.
   public func check(_ name: String, _ value: OptionValue) throws(NormaError) {
+    let option = try check(known: name)
+    guard option.accepts(value) else {
+      throw NormaError(
+        .usage, "nn.\(kind): '\(name)' must be \(option.rangeText), got \(value)",
+        help: option.doc)
+    }
+  }
+
+  /// The option of a name.
+  ///
+  /// - Throws: `usage`, with the nearest name, when there is none.
+  @discardableResult
+  public func check(known name: String) throws(NormaError) -> LayerOption {
     guard let option = options.first(where: { $0.name == name }) else {
       var names = options.map(\.name)
       if case .option(let name)? = norm { names.append(name) }
@@ -130,11 +145,7 @@ public struct LayerSchema: Sendable {
         "nn.\(kind): no option '\(name)'" + Suggestion.phrase(for: name, among: names)
           + (names.isEmpty ? "   (it has none)" : "   (it has: \(names.joined(separator: ", ")))"))
     }
-    guard option.accepts(value) else {
-      throw NormaError(
-        .usage, "nn.\(kind): '\(name)' must be \(option.rangeText), got \(value)",
-        help: option.doc)
-    }
+    return option
   }
 }
 

@@ -87,13 +87,7 @@ struct ApplyJob {
           .data, "'\(file)' has shape \(array.shape), but the input '\(name)' needs \(shape)",
           help: "it varies along \(roles == .all ? "everything that x does" : "\(roles)")")
       }
-      let bounds = input.bounds
-      if bounds != Bounds(), let wrong = array.doubles.first(where: { !bounds.contains($0) }) {
-        throw NormaError(
-          .data,
-          "'\(file)' has a value \(wrong), but the input '\(name)' takes \(bounds.text)",
-          help: input.doc.isEmpty ? nil : input.doc)
-      }
+      try input.check(array.doubles, "'\(file)'")
       others.append((name, shape, array))
     }
     self.second = others

@@ -18,7 +18,7 @@ enum CardText {
     ("batch of one", { $0.properties.batchOfOne }),
     ("a constant gives", { $0.properties.constant }),
     ("values of 1e18 give", { $0.properties.huge }),
-    ("error on hard inputs", { $0.hardError.map(number) ?? "no formula" }),
+    ("error on hard inputs", { $0.hardError.map(number) ?? "not measured" }),
     (
       "kept for backward",
       { $0.cost.map(kept) ?? "unknown" }

@@ -51,11 +51,8 @@ struct NormsCardCommand: ParsableCommand {
     let threads = threads.count
     var options = executorOptions
     options.compileWait = max(options.compileWait, 60)
-    var sources = registryOptions
-    sources.scripts += names.filter(NormChoice.isScript)
-    let cards = try sources.withRegistry { registry in
-      let specs = try NormChoice.specs(names, hyper: hyper, in: registry)
-      return try options.withExecutor { executor throws(NormaError) in
+    let cards = try registryOptions.withNorms(names, hyper: hyper) { specs, registry in
+      try options.withExecutor { executor throws(NormaError) in
         var cards: [NormCard] = []
         for spec in specs {
           cards.append(

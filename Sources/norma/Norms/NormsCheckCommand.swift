@@ -48,14 +48,11 @@ struct NormsCheckCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    var options = registryOptions
-    options.scripts += names.filter(NormChoice.isScript)
     // What is checked is worth waiting for.
     var executors = executorOptions
     executors.compileWait = max(executors.compileWait, 60)
-    let reports = try options.withRegistry { registry in
-      let chosen = try NormChoice.specs(names, hyper: hyper, in: registry)
-      return try executors.withExecutor { executor throws(NormaError) in
+    let reports = try registryOptions.withNorms(names, hyper: hyper) { chosen, registry in
+      try executors.withExecutor { executor throws(NormaError) in
         try check(chosen, registry, executor)
       }
     }

@@ -1,13 +1,40 @@
 import Foundation
+import NormaCore
 import NormaNorms
 import NormaPlugins
 
 extension PluginLoader {
-  /// A loader that has loaded what the environment's search path holds.
+  /// The folders that only an administrator writes to.
+  static let systemFolders = ["/usr/local/lib/norma/plugins", "/usr/lib/norma/plugins"]
+
+  /// A loader of libraries that the user trusts.
+  static func trusting() -> PluginLoader {
+    let environment = ProcessInfo.processInfo.environment
+    var lock = PluginLock()
+    do throws(NormaError) {
+      lock = try PluginLock(contentsOf: try PluginLock.path(environment))
+    } catch {
+      Failure.warn(error)
+    }
+    return PluginLoader(
+      services: HostServices(parallelFor: HostServices.overThreads, version: Norma.version),
+      policy: PluginPolicy(lock: lock, probe: PluginProbe.check))
+  }
+
+  /// A loader that has loaded what the search path, the user's folder and the system's hold.
   static func searching(into registry: NormRegistry) -> PluginLoader {
-    let loader = PluginLoader(services: HostServices(version: Norma.version))
-    let path = ProcessInfo.processInfo.environment[searchPathVariable] ?? ""
-    loader.load(searchPath: path, into: registry)
+    let loader = trusting()
+    let environment = ProcessInfo.processInfo.environment
+    loader.load(searchPath: environment[searchPathVariable] ?? "", into: registry)
+    if let folder = userFolder(environment) {
+      loader.load(folder: folder, .userFolder, into: registry)
+    }
+    for folder in systemFolders { loader.load(folder: folder, .systemFolder, into: registry) }
     return loader
+  }
+
+  /// The user's own folder of plugins: `norma/plugins` in the folder for data.
+  static func userFolder(_ environment: [String: String]) -> String? {
+    NormSearch.dataFolder(environment).map { $0 + "/norma/plugins" }
   }
 }

@@ -4,14 +4,18 @@ import ArgumentParser
 struct PluginsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plugins",
-    abstract: "List compiled plugins.",
+    abstract: "Compiled norms of others: list, trust and check them.",
     discussion: """
-      Plugins are libraries (*.so) in the folders that NORMA_PLUGIN_PATH lists, absolute and \
-      separated by colons. A plugin runs with all rights of the process: load what you trust.
+      Plugins are libraries (*.so), looked for in this order: what --plugin names; the folders that \
+      NORMA_PLUGIN_PATH lists, absolute and separated by colons; ~/.local/share/norma/plugins; \
+      /usr/local/lib/norma/plugins and /usr/lib/norma/plugins. Never in the working directory. A plugin \
+      runs with all rights of the process: but for the system's folders, only libraries that you trust \
+      are loaded.
 
       Examples:
-        NORMA_PLUGIN_PATH=$HOME/norms norma plugins list
-        norma plugins list --json
+        norma plugins check build/example_scale.so
+        norma plugins trust build/example_scale.so
+        NORMA_PLUGIN_PATH=$PWD/build norma plugins list
       """,
-    subcommands: [PluginsListCommand.self])
+    subcommands: [PluginsListCommand.self, PluginsTrustCommand.self, PluginsCheckCommand.self])
 }

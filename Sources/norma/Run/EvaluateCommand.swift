@@ -52,7 +52,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private func measure(_ signals: StopSignals, _ executor: Executor) throws(NormaError) {
-    let registry = RegistryOptions.knownNorms()
+    let registry = try registryOptions.knownNorms()
     var options = Interpreter.Options()
     options.interrupter = signals.interrupter
     options.print = { TextStream.error.write($0 + "\n") }

@@ -43,7 +43,7 @@ struct ReplCommand: ParsableCommand {
       var options = registryOptions.limits.options
       options.interrupter = interrupter
       options.print = { TextStream.output.write($0 + "\n") }
-      let laboratory = Lab(registry: RegistryOptions.knownNorms(), options: lab)
+      let laboratory = Lab(registry: try registryOptions.knownNorms(), options: lab)
       let session = try ScriptSession(registry: laboratory.registry, options: options)
       try session.registerExperiments(lab: laboratory)
       try session.load(scripts: registryOptions.scripts)
@@ -70,7 +70,8 @@ struct ReplCommand: ParsableCommand {
     ) { text throws(NormaError) in
       let words = text.split(separator: " ").map(String.init)
       guard (1...2).contains(words.count) else {
-        throw NormaError(.usage, ":plan needs a norm", help: ":plan layer 32x56x56x64")
+        throw NormaError(
+          .usage, ":plan takes a norm and perhaps a shape", help: ":plan layer 32x56x56x64")
       }
       let layout = try TensorLayout(
         shape: try Settings.shape(words.count > 1 ? words[1] : "1024x64"))
@@ -108,6 +109,8 @@ struct ReplCommand: ParsableCommand {
     defer { source.cancel() }
     show(["norma \(Norma.version): ? for help, :quit or Ctrl-D to leave"])
     while let line = editor.line(prompt: console.isPending ? "...> " : "norma> ") {
+      // Ctrl-C at the prompt is of yesterday.
+      interrupter.reset()
       do throws(NormaError) {
         switch try console.feed(line) {
         case .lines(let lines): show(lines)
@@ -115,7 +118,6 @@ struct ReplCommand: ParsableCommand {
         case .end: return
         }
       } catch {
-        interrupter.reset()
         console.reset()
         Failure.show(error)
       }

@@ -107,7 +107,7 @@ struct RunCommand: ParsableCommand {
     options.interrupter = signals.interrupter
     let isSilent = dryRun
     options.print = { if !isSilent { display.print($0) } }
-    let laboratory = Lab(registry: RegistryOptions.knownNorms(), options: lab)
+    let laboratory = Lab(registry: try registryOptions.knownNorms(), options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)
     try session.registerExperiments(lab: laboratory)
     running.session = session

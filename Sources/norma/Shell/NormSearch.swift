@@ -8,12 +8,15 @@ enum NormSearch {
   static func folders(_ environment: [String: String]) -> [String] {
     let path = environment[PluginLoader.searchPathVariable] ?? ""
     var folders = path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
-    let data =
-      environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-      ?? environment["HOME"].map { $0 + "/.local/share" }
-    if let data { folders.append(data + "/norma/norms") }
+    if let data = dataFolder(environment) { folders.append(data + "/norma/norms") }
     if let zoo { folders.append(zoo) }
     return folders.filter(isFolder)
+  }
+
+  /// The user's folder for data.
+  static func dataFolder(_ environment: [String: String]) -> String? {
+    environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? environment["HOME"].map { $0 + "/.local/share" }
   }
 
   /// The zoo, from where the program lies: in a checkout, or installed beside `share`.

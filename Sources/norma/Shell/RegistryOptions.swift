@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import NormaCore
+import NormaLab
 import NormaLua
 import NormaNorms
 import NormaPlugins
@@ -14,21 +15,36 @@ struct RegistryOptions: ParsableArguments {
   )
   var scripts: [String] = []
 
+  @Option(
+    name: .customLong("plugin"),
+    help: ArgumentHelp(
+      "A compiled plugin to load, trusted before; repeatable.", valueName: "library"))
+  var plugins: [String] = []
+
   @OptionGroup(title: "Limits of scripts") var limits: ScriptLimits
 
   /// Hands over the norms that are known without scripts, then those of scripts.
   ///
   /// Scripts' norms live as long as the interpreter they were written in: until `body` returns.
   func withRegistry<Result>(_ body: (NormRegistry) throws -> Result) throws -> Result {
-    let registry = Self.knownNorms()
+    let registry = try knownNorms()
     return try withExtendedLifetime(loadScripts(into: registry)) {
       try body(registry)
     }
   }
 
+  /// The norms that are known without scripts.
+  ///
+  /// - Throws: why a plugin that was named cannot be used.
+  func knownNorms() throws(NormaError) -> NormRegistry {
+    let registry = Self.knownNorms(scriptOptions)
+    for path in plugins { try PluginLoader.trusting().load(path, into: registry) }
+    return registry
+  }
+
   /// The built-in norms, those of compiled plugins, and those whose files are read when asked for; a
   /// refused plugin is warned about.
-  static func knownNorms() -> NormRegistry {
+  static func knownNorms(_ options: Interpreter.Options? = nil) -> NormRegistry {
     let registry = NormRegistry.builtIn()
     let loader = PluginLoader.searching(into: registry)
     for record in loader.report.refused {
@@ -36,12 +52,19 @@ struct RegistryOptions: ParsableArguments {
     }
     for folder in NormSearch.folders(ProcessInfo.processInfo.environment) {
       do throws(NormaError) {
-        try NormFolder.offer(folder, to: registry)
+        try NormFolder.offer(folder, to: registry, options: options ?? Interpreter.Options())
       } catch {
         Failure.warn(error)
       }
     }
     return registry
+  }
+
+  /// What scripts may use; what they print goes to standard error.
+  private var scriptOptions: Interpreter.Options {
+    var options = limits.options
+    options.print = { TextStream.error.write($0 + "\n") }
+    return options
   }
 
   /// Runs scripts for the norms they define; what they print goes to standard error.
@@ -52,11 +75,15 @@ struct RegistryOptions: ParsableArguments {
     return session
   }
 
-  /// A session whose scripts print to standard error.
+  /// A session whose scripts print to standard error and write no results of experiments.
   func session(_ registry: NormRegistry) throws(NormaError) -> ScriptSession {
-    var options = limits.options
-    options.print = { TextStream.error.write($0 + "\n") }
-    return try ScriptSession(registry: registry, options: options)
+    let session = try ScriptSession(registry: registry, options: scriptOptions)
+    var lab = LabOptions()
+    lab.writes = false
+    lab.threads = ProcessInfo.processInfo.activeProcessorCount
+    lab.version = Norma.version
+    try session.registerExperiments(lab: Lab(registry: registry, options: lab))
+    return session
   }
 }
 

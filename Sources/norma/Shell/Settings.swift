@@ -34,6 +34,11 @@ enum Settings {
         help: "settings are given apart: \(name[..<open])"
           + settings.map { " --hyper \($0.filter { !$0.isWhitespace })" }.joined())
     }
+    if NormChoice.isScript(name) {
+      throw NormaError(
+        .usage, "'\(name)' is a script, and a norm is asked for",
+        help: "name one that it defines: NAME --script \(name)")
+    }
     var spec = NormSpec(name)
     for (key, text) in try pairs(hyper, option: "--hyper", example: "--hyper epsilon=1e-5") {
       if key == "preset" {

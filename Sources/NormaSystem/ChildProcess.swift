@@ -1,26 +1,27 @@
-import CNative
+import CSystem
 import Glibc
-import NormaCore
+package import NormaCore
 
 /// A program run to its end, or to the end of its time.
-struct ChildProcess {
+package struct ChildProcess {
   /// How it ended.
-  enum Ending: Equatable {
+  package enum Ending: Equatable {
     case exited(Int32)
     case signalled(Int32)
     case timedOut
   }
 
-  let ending: Ending
-  /// The first 16 KiB of what it printed, on both streams.
-  let output: String
+  package let ending: Ending
+  /// The first of what it printed, on both streams.
+  package let output: String
 
   /// Runs the program at `path`; all that it started has ended when this returns.
   ///
+  /// - Parameter bytes: how much is kept of what it prints.
   /// - Throws: `unavailable` when it cannot be started.
-  init(
+  package init(
     _ path: String, _ arguments: [String], environment: [String: String],
-    input: borrowing SealedMemory, within limit: Duration
+    input: borrowing SealedMemory, within limit: Duration, keeping bytes: Int = 1 << 14
   ) throws(NormaError) {
     let deadline = ContinuousClock.now + limit
     let settings = environment.map { "\($0.key)=\($0.value)" }
@@ -42,17 +43,17 @@ struct ChildProcess {
     while !Self.hasEnded(process), !isLate {
       // A grandchild may keep the stream open, so its end alone does not tell.
       if isOpen {
-        isOpen = Self.read(output, into: &text, waiting: 50)
+        isOpen = Self.read(output, into: &text, keeping: bytes, waiting: 50)
       } else {
         usleep(500)
       }
       isLate = ContinuousClock.now >= deadline
     }
     while isOpen, Self.isReadable(output, waiting: 0) {
-      isOpen = Self.read(output, into: &text, waiting: 0)
+      isOpen = Self.read(output, into: &text, keeping: bytes, waiting: 0)
     }
     let status = ExitCleanup.end(process)
-    self.output = String(decoding: text.prefix(1 << 14), as: UTF8.self)
+    self.output = String(decoding: text.prefix(bytes), as: UTF8.self)
     if isLate {
       ending = .timedOut
     } else {
@@ -76,12 +77,13 @@ struct ChildProcess {
 
   /// Reads what is there; false at the end of the stream.
   private static func read(
-    _ output: borrowing Descriptor, into text: inout [UInt8], waiting milliseconds: Int32
+    _ output: borrowing Descriptor, into text: inout [UInt8], keeping bytes: Int,
+    waiting milliseconds: Int32
   ) -> Bool {
     guard isReadable(output, waiting: milliseconds) else { return true }
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = Glibc.read(output.number, &buffer, buffer.count)
-    if count > 0, text.count < 1 << 14 { text += buffer.prefix(count) }
+    if count > 0, text.count < bytes { text += buffer.prefix(count) }
     return count > 0 || count < 0 && errno == EINTR
   }
 }

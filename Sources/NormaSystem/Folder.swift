@@ -1,11 +1,11 @@
-import Glibc
+package import Glibc
 
 /// An open file or folder, closed with its owner.
-struct Descriptor: ~Copyable, Sendable {
-  let number: Int32
+package struct Descriptor: ~Copyable, Sendable {
+  package let number: Int32
 
   /// Takes over what `open` returned; nil when that failed.
-  init?(_ number: Int32) {
+  package init?(_ number: Int32) {
     guard number >= 0 else { return nil }
     self.number = number
   }
@@ -13,13 +13,13 @@ struct Descriptor: ~Copyable, Sendable {
   deinit { close(number) }
 
   /// Its owner, mode, size and times.
-  var status: stat? {
+  package var status: stat? {
     var status = stat()
     return fstat(number, &status) == 0 ? status : nil
   }
 
   /// What it holds from here to its end; nil when reading fails.
-  func contents() -> [UInt8]? {
+  package func contents() -> [UInt8]? {
     var bytes: [UInt8] = []
     var isWhole = false
     repeat {
@@ -38,24 +38,24 @@ struct Descriptor: ~Copyable, Sendable {
 }
 
 /// A folder held open, so that what was checked is what is used.
-struct Folder: ~Copyable, Sendable {
+package struct Folder: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
   /// Opens the folder, which must not be a symbolic link; nil with `errno` otherwise.
-  init?(_ path: String) {
+  package init?(_ path: String) {
     guard let descriptor = Descriptor(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
     else { return nil }
     self.descriptor = descriptor
   }
 
   /// Its number, for the calls that take a name within a folder.
-  var number: Int32 { descriptor.number }
+  package var number: Int32 { descriptor.number }
 
   /// Its owner and mode.
-  var status: stat? { descriptor.status }
+  package var status: stat? { descriptor.status }
 
   /// The names in it, without `.` and `..`.
-  func names() -> [String] {
+  package func names() -> [String] {
     let copy = openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard copy >= 0 else { return [] }
     guard let stream = fdopendir(copy) else {
@@ -74,27 +74,27 @@ struct Folder: ~Copyable, Sendable {
   }
 
   /// Owner, size and times of a name in it, not following a symbolic link.
-  func status(of name: String) -> stat? {
+  package func status(of name: String) -> stat? {
     var status = stat()
     return fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status : nil
   }
 
   /// Removes a file of it.
-  func remove(_ name: String) {
+  package func remove(_ name: String) {
     unlinkat(number, name, 0)
   }
 }
 
 extension stat {
   /// When the content last changed, in nanoseconds since 1970.
-  var modified: Int { Int(st_mtim.tv_sec) * 1_000_000_000 + Int(st_mtim.tv_nsec) }
+  package var modified: Int { Int(st_mtim.tv_sec) * 1_000_000_000 + Int(st_mtim.tv_nsec) }
 
   /// Whether it is a folder.
-  var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
+  package var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
 
   /// Whether it has not changed for an hour: what wrote it is gone.
-  var isStale: Bool { Int(time(nil)) - Int(st_mtim.tv_sec) > 3600 }
+  package var isStale: Bool { Int(time(nil)) - Int(st_mtim.tv_sec) > 3600 }
 }
 
 /// The system's words for an error number.
-func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
+package func reason(_ number: Int32) -> String { String(cString: strerror(number)) }

@@ -1,16 +1,16 @@
-import CNative
+import CSystem
 import Glibc
-import NormaCore
+package import NormaCore
 
 /// Bytes in memory that nobody can change any more, with a descriptor that programs and the dynamic
 /// loader can read.
-struct SealedMemory: ~Copyable {
-  let number: Int32
+package struct SealedMemory: ~Copyable {
+  package let number: Int32
 
   /// Copies the bytes.
   ///
   /// - Throws: `unavailable` when the system refuses.
-  init(_ bytes: [UInt8]) throws(NormaError) {
+  package init(_ bytes: [UInt8]) throws(NormaError) {
     number = bytes.withUnsafeBytes { norma_sealed_memory($0.baseAddress, $0.count) }
     guard number >= 0 else {
       throw NormaError(.unavailable, "no sealed memory for native code: \(reason(errno))")
@@ -20,7 +20,7 @@ struct SealedMemory: ~Copyable {
   deinit { close(number) }
 
   /// Leaves the descriptor open for the rest of the process.
-  consuming func keep() -> Int32 {
+  package consuming func keep() -> Int32 {
     let number = number
     discard self
     return number

@@ -1,9 +1,9 @@
 import Glibc
-import NormaCore
+package import NormaCore
 
 /// A private folder for one compilation, removed with its owner.
-struct ScratchFolder: ~Copyable {
-  let path: String
+package struct ScratchFolder: ~Copyable {
+  package let path: String
   private static let prefix = "norma-native-"
   /// Room for the object file and the library of one plan, many times over.
   private static let leastFree: UInt = 32 << 20
@@ -11,7 +11,7 @@ struct ScratchFolder: ~Copyable {
   /// Makes the folder where temporary files go (`TMPDIR`, `/tmp`), or in memory when there is no room.
   ///
   /// - Throws: `io` when no place can be written.
-  init(environment: [String: String]) throws(NormaError) {
+  package init(environment: [String: String]) throws(NormaError) {
     let places = Self.places(environment)
     for place in places {
       var space = statvfs()
@@ -43,7 +43,7 @@ struct ScratchFolder: ~Copyable {
   }
 
   /// Removes what processes that were killed left behind over an hour ago.
-  static func removeStale(environment: [String: String]) {
+  package static func removeStale(environment: [String: String]) {
     for place in places(environment) {
       guard let folder = Folder(place) else { continue }
       for name in folder.names() where name.hasPrefix(prefix) {
@@ -56,7 +56,7 @@ struct ScratchFolder: ~Copyable {
   }
 
   /// Removes a folder and all in it.
-  static func remove(_ path: String) {
+  package static func remove(_ path: String) {
     if let folder = Folder(path) {
       for name in folder.names() {
         if folder.status(of: name)?.isFolder == true {

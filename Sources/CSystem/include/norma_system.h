@@ -1,6 +1,6 @@
 /* The calls of Linux that compiling and loading native code needs and that Swift does not import. */
-#ifndef NORMA_NATIVE_H
-#define NORMA_NATIVE_H
+#ifndef NORMA_SYSTEM_H
+#define NORMA_SYSTEM_H
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -14,5 +14,8 @@ int norma_sealed_memory(const void *bytes, size_t count);
  * it prints on either stream can be read from `*output`. Returns 0 or an errno. */
 int norma_start(const char *path, char *const arguments[], char *const environment[], int input,
                 pid_t *child, int *output);
+
+/* The bytes that malloc has given out in this process and not got back. */
+size_t norma_heap_bytes(void);
 
 #endif

@@ -1,8 +1,9 @@
 #define _GNU_SOURCE
-#include "norma_native.h"
+#include "norma_system.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -20,7 +21,7 @@ static int write_all(int descriptor, const char *bytes, size_t count) {
 }
 
 int norma_sealed_memory(const void *bytes, size_t count) {
-  int descriptor = memfd_create("norma-native", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  int descriptor = memfd_create("norma", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (descriptor < 0) return -1;
   if (write_all(descriptor, bytes, count) == 0 && lseek(descriptor, 0, SEEK_SET) == 0 &&
       fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
@@ -76,3 +77,5 @@ int norma_start(const char *path, char *const arguments[], char *const environme
   *output = ends[0];
   return 0;
 }
+
+size_t norma_heap_bytes(void) { return mallinfo2().uordblks; }

@@ -1,0 +1,144 @@
+import Dispatch
+import NormaSystem
+public import NormaCore
+public import NormaNorms
+import Synchronization
+
+/// What is tried on a norm whose code may be anybody's: a mistake may end the process, so that whoever asks
+/// does so in a process of its own.
+public enum StrainCheck: String, CaseIterable, Sendable {
+  /// Memory that ends the process when touched follows every tensor, the saved values and the workspace;
+  /// what a call must not write cannot be written.
+  case wallAfter = "nothing is touched past the end of its memory"
+  /// The same before every start.
+  case wallBefore = "nothing is touched before the start of its memory"
+  /// Inputs, parameters and buffers of random bits: NaN, infinities, subnormal numbers.
+  case randomBits = "any bits in tensors and states are survived"
+  /// Created, run and dropped again and again.
+  case leaks = "a thousand layers leave no memory behind"
+  /// One kernel, eight threads.
+  case concurrency = "calls on one instance may run at once"
+
+  /// Tries it on all of the kit's small shapes.
+  ///
+  /// - Throws: `gate` with what is wrong and on which input; what the norm throws on a shape it accepted.
+  public func run(
+    _ spec: NormSpec, in registry: NormRegistry, options: ConformanceOptions = ConformanceOptions()
+  ) throws(NormaError) {
+    let check = NormCheck(spec: spec, registry: registry, options: options)
+    let counts = try ChannelCounts(spec, in: registry)
+    let ordinary = try CheckCase.ordinary(counts)
+    switch self {
+    case .wallAfter: try check.checkWalls(.after, counts)
+    case .wallBefore: try check.checkWalls(.before, counts)
+    case .randomBits: try check.checkRandomBits(ordinary)
+    case .leaks: try check.checkLeaks(ordinary[1])
+    case .concurrency:
+      for example in ordinary[1...3] { try check.checkConcurrency(example) }
+    }
+  }
+}
+
+extension NormCheck {
+  private func require(
+    _ holds: Bool, _ message: @autoclosure () -> String, _ example: CheckCase, _ mode: Mode
+  ) throws(NormaError) {
+    guard !holds else { return }
+    throw NormaError(.gate, message(), notes: ["on " + example.description(mode)])
+  }
+
+  private func made(
+    _ example: CheckCase, _ mode: Mode, wall: MemoryWall = .none,
+    sharing shared: (any NormKernel)? = nil
+  ) throws(NormaError) -> KernelHarness {
+    let layer = try NormLayer(spec, in: registry, channelShape: example.layout.channelShape)
+    let harness = try KernelHarness(
+      layer: layer, layout: example.layout, mode: mode, executor: options.executor,
+      shift: example.shift, wall: wall, sharing: shared)
+    fill(harness, example)
+    return harness
+  }
+
+  /// Forward and backward, which must not write what is not theirs.
+  private func step(_ harness: KernelHarness, _ example: CheckCase) throws(NormaError) {
+    try harness.forward()
+    try harness.backward(outputGradient(example))
+    try require(
+      harness.violations.isEmpty, harness.violations.first ?? "", example, harness.mode)
+  }
+
+  fileprivate func checkWalls(_ wall: MemoryWall, _ counts: ChannelCounts) throws(NormaError) {
+    for mode in Mode.allCases {
+      for example in try CheckCase.ordinary(counts) + CheckCase.degenerate(counts)
+        + CheckCase.strided(counts)
+      {
+        let harness: KernelHarness
+        do throws(NormaError) {
+          harness = try made(example, mode, wall: wall)
+        } catch {
+          continue  // A shape it refuses; the contract asks whether it may.
+        }
+        try step(harness, example)
+      }
+    }
+  }
+
+  fileprivate func checkRandomBits(_ examples: [CheckCase]) throws(NormaError) {
+    for mode in Mode.allCases {
+      for (number, example) in examples.enumerated() {
+        guard let harness = try? made(example, mode) else { continue }
+        var random = RandomSource(seed: options.seed, purpose: "bits \(number) \(mode)")
+        func bits(_ values: [Float]) -> [Float] {
+          values.map { _ in Float(bitPattern: random.next32()) }
+        }
+        harness.inputs = harness.inputs.mapValues(bits)
+        harness.parameters = harness.parameters.mapValues(bits)
+        harness.buffers = harness.buffers.mapValues(bits)
+        try step(harness, example)
+      }
+    }
+  }
+
+  fileprivate func checkLeaks(_ example: CheckCase) throws(NormaError) {
+    // One harness, so that only what the norm itself takes can grow.
+    let harness = try made(example, .train)
+    let (layer, call) = (harness.layer, harness.call())
+    func cycles(_ count: Int) throws(NormaError) -> Int {
+      for _ in 0..<count {
+        let kernel = try layer.kernel(
+          for: example.layout, mode: .train, executor: options.executor, gradient: true)
+        try kernel.forward(call)
+        try kernel.backward(call)
+      }
+      return Heap.bytes
+    }
+    let before = try cycles(200)
+    let middle = try cycles(1000)
+    let after = try cycles(1000)
+    // What is made once may still come; what grows twice alike is a leak.
+    let grown = min(after - middle, middle - before)
+    try require(grown < 4000, "memory grows by \(grown / 1000) bytes a layer", example, .train)
+  }
+
+  fileprivate func checkConcurrency(_ example: CheckCase) throws(NormaError) {
+    let first = try made(example, .train)
+    try step(first, example)
+    let (expected, kernel) = (StepBits(first), first.kernel)
+    let failure = Mutex<NormaError?>(nil)
+    DispatchQueue.concurrentPerform(iterations: 8) { _ in
+      do throws(NormaError) {
+        let harness = try made(example, .train, sharing: kernel)
+        for _ in 0..<10 {
+          fill(harness, example)
+          try step(harness, example)
+          let difference = expected.difference(from: StepBits(harness))
+          try require(
+            difference == nil, (difference ?? "") + " from that of a call alone", example, .train)
+        }
+      } catch {
+        failure.withLock { $0 = $0 ?? error }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+}

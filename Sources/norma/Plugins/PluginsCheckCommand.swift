@@ -1,0 +1,158 @@
+import ArgumentParser
+import Foundation
+import NormaCore
+import NormaPlugins
+import NormaTerminal
+
+/// `norma plugins check`.
+struct PluginsCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Hold a compiled plugin to the interface, each check in a process of its own.",
+    discussion: """
+      Level 0 reads the file and runs none of its code. 1 loads it and reads what it says of itself. 2 \
+      calls its functions as other hosts would: longer arguments, no room for errors, no memory. 3 is \
+      the contract of 'norma norms check', and calls at once. 4 puts walls around its memory, gives it \
+      random bits and looks for leaks.
+
+      A check that does not hold says why (FAIL), how the process ended (CRASH), or that it did not end \
+      (TIMEOUT), and shows the command that repeats it, in one process for a debugger; the exit status \
+      is then 2.
+
+      Examples:
+        norma plugins check build/example_scale.so
+        norma plugins check mine.so --level 3 --json
+        gdb --args norma plugins check mine.so --in-process --only "it loads and describes its norms"
+      """)
+
+  @Argument(help: "The library.", completion: .file(extensions: ["so"]))
+  var library: String
+
+  @Option(help: "Only checks up to this level, 0 to 4.")
+  var level = 4
+
+  @Option(help: ArgumentHelp("Only checks whose name contains this text.", valueName: "text"))
+  var only: String?
+
+  @Option(help: "The seed of everything that is drawn.")
+  var seed: UInt64 = 1
+
+  @Option(help: ArgumentHelp("How long one check may take.", valueName: "seconds"))
+  var timeout = 120.0
+
+  @Option(help: ArgumentHelp("A library that it may need, by name; repeatable.", valueName: "name"))
+  var allow: [String] = []
+
+  @Flag(help: "Run the checks in this process, for a debugger: a crash ends it.")
+  var inProcess = false
+
+  @Flag(
+    help: ArgumentHelp("Tell results by lines for the process that asked.", visibility: .hidden))
+  var lines = false
+
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard (0...4).contains(level) else {
+      throw NormaError(.usage, "--level must be from 0 to 4, got \(level)")
+    }
+    guard timeout > 0, timeout <= 86400 else {
+      throw NormaError(.usage, "--timeout must be above 0 and at most 86400 s, got \(timeout)")
+    }
+  }
+
+  func run() throws {
+    guard FileManager.default.fileExists(atPath: library) else {
+      throw NormaError(.inputMissing, "there is no library '\(library)'", help: "check the path")
+    }
+    var check = PluginCheck(library)
+    check.seed = seed
+    check.allowed = allow
+    let items = try chosen()
+    var found: [PluginCheckResult] = []
+    let terminal = output.terminal
+    func tell(_ result: PluginCheckResult) {
+      found.append(result)
+      if lines {
+        TextStream.output.write(PluginCheckRun.line(result))
+      } else if !output.json {
+        for line in text(result) { TextStream.output.write(line.rendered(for: terminal) + "\n") }
+      }
+    }
+    if inProcess {
+      for item in items { check.run(item, tell) }
+    } else {
+      try PluginProbe.run(check, limit: .seconds(timeout)).run(items, tell)
+    }
+    if lines { return }
+    if output.json { try output.write(json: found.map { Item($0, again: again($0)) }) }
+    let failed = found.filter(\.isFailure)
+    guard failed.isEmpty else {
+      throw NormaError(
+        .gate, "\(failed.count) of \(found.count) checks of '\(library)' do not hold")
+    }
+  }
+
+  private func chosen() throws(NormaError) -> [PluginCheck.Item] {
+    let items = PluginCheck.items.filter { $0.level <= level }
+    guard let only else { return items }
+    let exact = items.filter { $0.name == only }
+    // The clauses of the contract are found by running it.
+    let chosen = exact.isEmpty ? items.filter { $0.name.contains(only) } : exact
+    guard !chosen.isEmpty else {
+      throw NormaError(
+        .usage, "no check's name contains '\(only)'",
+        help: "the checks: " + items.map(\.name).joined(separator: "; "))
+    }
+    return chosen
+  }
+
+  private func text(_ result: PluginCheckResult) -> [StyledText] {
+    let mark =
+      switch result.outcome {
+      case .pass: StyledText("PASS", .green)
+      case .skip: StyledText("SKIP", .dim)
+      default: StyledText(result.outcome.rawValue, .red.union(.bold))
+      }
+    var line = mark + StyledText("  \(result.level)  ")
+    if !result.norm.isEmpty { line = line + StyledText(result.norm + "  ", .cyan) }
+    line = line + StyledText(result.name)
+    guard result.isFailure else {
+      return result.message.isEmpty ? [line] : [line + StyledText("  \(result.message)", .dim)]
+    }
+    var lines = [line, StyledText("      \(result.message)")]
+    if let again = again(result) { lines.append(StyledText("      again: \(again)")) }
+    return lines
+  }
+
+  /// The command that repeats a check that does not hold; nil where nothing needs repeating.
+  private func again(_ result: PluginCheckResult) -> String? {
+    guard result.isFailure else { return nil }
+    let isItem = PluginCheck.items.contains { $0.name == result.name && $0.level == result.level }
+    if result.level == 3, !isItem {
+      return "norma norms check \(result.norm) --plugin \(library) --only \"\(result.name)\""
+        + (seed == 1 ? "" : " --seed \(seed)") + "   (once it is trusted)"
+    }
+    let name = isItem ? result.name : PluginCheck.items[0].name
+    return "norma plugins check \(library) --in-process --only \"\(name)\""
+      + (seed == 1 ? "" : " --seed \(seed)")
+  }
+
+  private struct Item: Encodable {
+    let check: String
+    let level: Int
+    let norm: String
+    let outcome: PluginCheckResult.Outcome
+    let message: String
+    let again: String?
+
+    init(_ result: PluginCheckResult, again: String?) {
+      check = result.name
+      level = result.level
+      norm = result.norm
+      outcome = result.outcome
+      message = result.message
+      self.again = again
+    }
+  }
+}
