@@ -100,8 +100,8 @@ extension PluginCheck {
   private static func leavesTheProcess(
     _ check: PluginCheck, _ norm: PluginNorm, _ registry: NormRegistry
   ) throws(NormaError) {
-    // The host's own threads are there first.
-    services.parallelFor(4, 64, 1) { _, _, _ in }
+    // The host's own threads are there first, as many as a step uses.
+    services.parallelFor(Step.threads, 64, 1) { _, _, _ in }
     let before = ProcessState.now
     _ = try Step(norm, seed: check.seed)
     _ = try Step(norm, seed: check.seed, mode: .infer)
@@ -112,6 +112,7 @@ extension PluginCheck {
 
 /// The bits of one step on a small tensor.
 private struct Step: Equatable {
+  static let threads = 2
   let bits: [[UInt32]]
 
   init(_ norm: PluginNorm, seed: UInt64, mode: Mode = .train) throws(NormaError) {
@@ -129,7 +130,7 @@ private struct Step: Equatable {
         let layer = try NormLayer(NormSpec(name), in: registry, channelShape: layout.channelShape)
         let gradient = norm.descriptor.norm.backward != nil
         let harness = try KernelHarness(
-          layer: layer, layout: layout, mode: mode, threads: 2, gradient: gradient)
+          layer: layer, layout: layout, mode: mode, threads: Self.threads, gradient: gradient)
         var random = RandomSource(seed: seed, purpose: "step")
         for (name, values) in harness.inputs.sorted(by: { $0.key < $1.key }) {
           harness.inputs[name] = values.map { _ in Float(random.normal()) }
