@@ -78,11 +78,52 @@ static vector_shape shape_of_vectors(const norma_layout *layout) {
   return v;
 }
 
+/* ---- The inner loops, for each instruction set ------------------------------------------------- */
+
+typedef struct {
+  double (*dot)(const float *a, const float *b, int64_t n);
+  void (*multiply)(float *y, const float *x, int64_t n, double factor);
+  void (*gradient)(float *dx, const float *x, const float *dy, int64_t n, double factor, double along);
+} kernels;
+
+#define KERNEL(name) name##_baseline
+#define TARGET
+#include "kernels.h"
+#undef KERNEL
+#undef TARGET
+#if defined(__x86_64__)
+#define KERNEL(name) name##_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#include "kernels.h"
+#undef KERNEL
+#undef TARGET
+#define KERNEL(name) name##_avx512
+#define TARGET __attribute__((target("avx512f,avx512vl,avx512dq,fma")))
+#include "kernels.h"
+#undef KERNEL
+#undef TARGET
+#endif
+
+/* The loops for the processor and operating system that the host found. */
+static const kernels *choose(const norma_host *host) {
+#if defined(__x86_64__)
+  if (host->cpu_features & NORMA_CPU_X86_64_V4) return &kernels_avx512;
+  if (host->cpu_features & NORMA_CPU_X86_64_V3) return &kernels_avx2;
+#endif
+  (void)host;
+  return &kernels_baseline;
+}
+
 /* The sum of a[i] * b[i] over the vector that starts at `start`. */
-static double dot(const vector_shape *v, int64_t start, const float *a, const float *b) {
+static double dot(
+    const kernels *k, const vector_shape *v, int64_t start, const float *a, const float *b) {
   double sum = 0;
   for (int64_t row = 0; row < v->rows; row++) {
     const int64_t at = start + offset_of(&v->outer, NORMA_ROLE_CHANNEL, row);
+    if (v->stride == 1) {
+      sum += k->dot(a + at, b + at, v->width);
+      continue;
+    }
     for (int64_t i = 0; i < v->width; i++)
       sum += (double)a[at + i * v->stride] * b[at + i * v->stride];
   }
@@ -99,15 +140,25 @@ enum { PIECES = 64 };
 
 typedef struct {
   const norma_call *call;
+  const kernels *kernels;
   vector_shape vector;
   int64_t vectors, pieces;
   double epsilon;
   double *sums; /* backward: the gradient of g, a piece each */
 } job;
 
-static job job_of(const norma_call *call) {
+typedef struct {
+  const norma_host *host;
+  const kernels *kernels;
+} instance;
+
+static job job_of(const void *self, const norma_call *call) {
   const norma_layout *layout = call->inputs[0].layout;
-  job j = {.call = call, .vector = shape_of_vectors(layout)};
+  job j = {
+      .call = call,
+      .kernels = ((const instance *)self)->kernels,
+      .vector = shape_of_vectors(layout),
+  };
   j.vectors = count_of(layout, VECTORS);
   j.pieces = j.vectors < PIECES ? j.vectors : PIECES;
   j.epsilon = call->hyper[EPSILON];
@@ -130,10 +181,14 @@ static void forward_pieces(void *context, int64_t begin, int64_t end, uint32_t t
   const int64_t last = end * j->vectors / j->pieces;
   for (int64_t n = begin * j->vectors / j->pieces; n < last; n++) {
     const int64_t start = offset_of(layout, VECTORS, n);
-    norms[n] = sqrt(dot(&v, start, x, x));
+    norms[n] = sqrt(dot(j->kernels, &v, start, x, x));
     const double factor = g / divisor(norms[n], j->epsilon);
     for (int64_t row = 0; row < v.rows; row++) {
       const int64_t at = start + offset_of(&v.outer, NORMA_ROLE_CHANNEL, row);
+      if (v.stride == 1) {
+        j->kernels->multiply(y + at, x + at, v.width, factor);
+        continue;
+      }
       for (int64_t i = 0; i < v.width; i++)
         y[at + i * v.stride] = (float)(factor * x[at + i * v.stride]);
     }
@@ -161,15 +216,19 @@ static void backward_pieces(void *context, int64_t begin, int64_t end, uint32_t 
     for (int64_t n = piece * j->vectors / j->pieces; n < last; n++) {
       const int64_t start = offset_of(layout, VECTORS, n);
       const double m = divisor(norms[n], j->epsilon);
-      const double p = dot(&v, start, x, dy) / m;
+      const double p = dot(j->kernels, &v, start, x, dy) / m;
       sum += p;
       if (dx == NULL) continue;
-      const double along = norms[n] > j->epsilon ? p / m : 0;
+      const double along = norms[n] > j->epsilon ? p / m : 0, factor = g / m;
       for (int64_t row = 0; row < v.rows; row++) {
         const int64_t at = start + offset_of(&v.outer, NORMA_ROLE_CHANNEL, row);
+        if (v.stride == 1) {
+          j->kernels->gradient(dx + at, x + at, dy + at, v.width, factor, along);
+          continue;
+        }
         for (int64_t i = 0; i < v.width; i++) {
           const int64_t e = at + i * v.stride;
-          dx[e] = (float)(g / m * (dy[e] - x[e] * along));
+          dx[e] = (float)(factor * (dy[e] - x[e] * along));
         }
       }
     }
@@ -179,16 +238,13 @@ static void backward_pieces(void *context, int64_t begin, int64_t end, uint32_t 
 
 /* ---- The functions of the descriptor ----------------------------------------------------------- */
 
-typedef struct {
-  const norma_host *host;
-} instance;
-
 static int32_t create(const norma_settings *settings, void **out, norma_error *error) {
   if (!norma_tail_is_zero(settings, sizeof *settings))
     return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "settings newer than this plugin");
   instance *self = malloc(sizeof *self);
   if (self == NULL) return norma_fail(error, NORMA_OUT_OF_MEMORY, 0, 0, "out of memory");
   self->host = settings->host;
+  self->kernels = choose(settings->host);
   *out = self;
   return NORMA_OK;
 }
@@ -209,7 +265,7 @@ static int32_t forward(const void *self, const norma_call *call, norma_error *er
   if (!norma_tail_is_zero(call, sizeof *call))
     return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "a call newer than this plugin");
   const norma_host *host = ((const instance *)self)->host;
-  job j = job_of(call);
+  job j = job_of(self, call);
   host->parallel_for(host, call->threads, j.pieces, 1, forward_pieces, &j);
   return NORMA_OK;
 }
@@ -218,7 +274,7 @@ static int32_t backward(const void *self, const norma_call *call, norma_error *e
   if (!norma_tail_is_zero(call, sizeof *call))
     return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "a call newer than this plugin");
   const norma_host *host = ((const instance *)self)->host;
-  job j = job_of(call);
+  job j = job_of(self, call);
   host->parallel_for(host, call->threads, j.pieces, 1, backward_pieces, &j);
   float *dg = call->state_gradients[G].data;
   if (dg != NULL) {

@@ -50,7 +50,12 @@ struct BadPluginTests {
     Fault(
       name: "has a wrong gradient", level: 3, outcome: "FAIL",
       check: "gradient of 'x' matches differences", words: "allowed",
-      edits: [("(float)(g / m * (dy[e]", "(float)(0.9 * g / m * (dy[e]")]),
+      edits: [
+        (
+          "along = norms[n] > j->epsilon ? p / m : 0",
+          "along = norms[n] > j->epsilon ? 0.9 * p / m : 0"
+        )
+      ]),
     Fault(
       name: "writes state in inference", level: 3, outcome: "FAIL",
       check: "only its own memory is written", words: "forward: parameter 'g' was written",
@@ -65,8 +70,8 @@ struct BadPluginTests {
       check: "every result is written and finite", words: "nan",
       edits: [
         (
-          "norms[n] = sqrt(dot(&v, start, x, x));",
-          "norms[n] = sqrt(dot(&v, start, x, x)); if (n == 0) continue;"
+          "norms[n] = sqrt(dot(j->kernels, &v, start, x, x));",
+          "norms[n] = sqrt(dot(j->kernels, &v, start, x, x)); if (n == 0) continue;"
         )
       ]),
     Fault(
@@ -137,7 +142,8 @@ struct BadPluginTests {
     try Data(source.utf8).write(to: bench.folder.appending(path: "bad.c"))
     let include = Command.root.appending(path: "Sources/CNormaABI/include").path
     var arguments = [
-      "-O1", "-fPIC", "-shared", "-I" + include, "-o", bench.path("bad.so"), bench.path("bad.c"),
+      "-O1", "-fPIC", "-shared", "-I" + include, "-I" + example.path, "-o", bench.path("bad.so"),
+      bench.path("bad.c"),
     ]
     if fault.hidesSymbols {
       arguments += [
@@ -169,12 +175,10 @@ struct BadPluginTests {
 
   /// The C part compiled by the C compiler, and what is left for the linker of C++.
   private static func linkable(_ arguments: [String], _ bench: Workbench) throws -> [String] {
-    let include = arguments.first { $0.hasPrefix("-I") } ?? ""
+    let include = arguments.filter { $0.hasPrefix("-I") }
     let object = try Command(
-      [
-        "-c", "-O1", "-fPIC", "-fvisibility=hidden", include, "-o", bench.path("bad.o"),
-        bench.path("bad.c"),
-      ],
+      ["-c", "-O1", "-fPIC", "-fvisibility=hidden"] + include
+        + ["-o", bench.path("bad.o"), bench.path("bad.c")],
       program: URL(filePath: "/usr/bin/cc"))
     #expect(object.status == 0, "\(object.errors)")
     let script = arguments.first { $0.contains("--version-script") } ?? ""

@@ -17,5 +17,8 @@ struct PluginsCommand: ParsableCommand {
         norma plugins trust build/example_scale.so
         NORMA_PLUGIN_PATH=$PWD/build norma plugins list
       """,
-    subcommands: [PluginsListCommand.self, PluginsTrustCommand.self, PluginsCheckCommand.self])
+    subcommands: [
+      PluginsNewCommand.self, PluginsListCommand.self, PluginsTrustCommand.self,
+      PluginsCheckCommand.self,
+    ])
 }

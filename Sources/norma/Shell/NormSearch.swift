@@ -19,14 +19,17 @@ enum NormSearch {
       ?? environment["HOME"].map { $0 + "/.local/share" }
   }
 
-  /// The zoo, from where the program lies: in a checkout, or installed beside `share`.
-  private static var zoo: String? {
+  /// The zoo, which comes with Norma.
+  private static var zoo: String? { besideProgram(["share/norma/zoo", "Plugins/zoo"]) }
+
+  /// The first of some places that is there, from where the program lies: in a checkout, or installed.
+  static func besideProgram(_ places: [String]) -> String? {
     var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     for _ in 0..<6 {
       folder.deleteLastPathComponent()
-      for name in ["share/norma/zoo", "Plugins/zoo"] {
-        let path = folder.appendingPathComponent(name).path
-        if isFolder(path) { return path }
+      for place in places {
+        let path = folder.appendingPathComponent(place).path
+        if FileManager.default.fileExists(atPath: path) { return path }
       }
     }
     return nil
