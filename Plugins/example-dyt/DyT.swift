@@ -190,6 +190,7 @@ private let plugin: UnsafePointer<norma_plugin> = permanent(
     }
   })
 
+/// The only function that is exported.
 @c(norma_plugin_entry_v1)
 public func entry(
   _ host: UnsafePointer<norma_host>?, _ out: UnsafeMutablePointer<UnsafePointer<norma_plugin>?>?,

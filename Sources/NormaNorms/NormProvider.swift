@@ -56,16 +56,36 @@ public enum NormSource: Sendable, Hashable {
   case builtIn
   /// A script.
   case script(SourcePlace)
-  /// A compiled plugin: its id, version and file.
-  case plugin(id: String, version: String, path: String)
+  /// A compiled plugin.
+  case plugin(PluginOrigin)
 
   /// `built-in`, `norms.lua:3`, or `plugin ID VERSION (PATH)`.
   public var text: String {
     switch self {
     case .builtIn: "built-in"
     case .script(let place): "\(place)"
-    case .plugin(let id, let version, let path): "plugin \(id) \(version) (\(path))"
+    case .plugin(let origin): "plugin \(origin.id) \(origin.version) (\(origin.path))"
     }
+  }
+}
+
+/// The compiled plugin that a norm came from.
+public struct PluginOrigin: Sendable, Hashable, Codable {
+  /// Its id, reverse DNS.
+  public let id: String
+  /// Its version.
+  public let version: String
+  /// The SHA-256 of the library, 64 lower-case hexadecimal digits.
+  public let sha256: String
+  /// The library.
+  public let path: String
+
+  /// Makes an origin.
+  public init(id: String, version: String, sha256: String, path: String) {
+    self.id = id
+    self.version = version
+    self.sha256 = sha256
+    self.path = path
   }
 }
 

@@ -190,6 +190,10 @@ public struct NormSchema: Sendable {
     case own
   }
 
+  /// What its hyper-parameters and states mean: raised when that changes, so that a saved model is not
+  /// read wrongly.
+  public var version = 1
+
   /// What it says of itself.
   public var claims = Claims()
   /// Whether it is made for the weights of a layer, whose outputs are the channels.

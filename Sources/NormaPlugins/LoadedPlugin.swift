@@ -25,7 +25,10 @@ struct LoadedPlugin: Sendable {
     entries = read.descriptors.map {
       NormEntry(
         PluginNorm(descriptor: $0, identity: read.identity, host: host),
-        source: .plugin(id: read.identity.id, version: read.identity.version, path: path))
+        source: .plugin(
+          PluginOrigin(
+            id: read.identity.id, version: read.identity.version,
+            sha256: file.digest.hexadecimal, path: path)))
     }
     notes =
       changed ? ["it changed the floating-point mode when loaded (-ffast-math?); undone"] : []

@@ -51,6 +51,8 @@ struct PluginDescriptor: @unchecked Sendable {
       schema.summary = try norm.summary.text("summary")
       schema.paper = try norm.paper.text("paper")
       formula = try norm.formula.text("formula")
+      schema.version = Int(max(norm.schema_version, 1))
+      if norm.capabilities & UInt64(NORMA_CAN_PARTIAL_GRADIENT) != 0 { schema.gradient = .partial }
       let constraints = try Self.readConstraints(norm)
       let channelDivisors = constraints.filter { $0.isChannelDivisor }.map(\.hyper)
       let hypers = try norma_hyper.readArray(

@@ -148,10 +148,10 @@ public final class PluginLoader: Sendable {
     // All or none: the registry is asked before anything is put into it.
     let sources = Dictionary(uniqueKeysWithValues: registry.all.map { ($0.schema.name, $0.source) })
     for entry in plugin.entries {
-      if case .plugin(_, _, let other)? = sources[entry.schema.name], other != path {
+      if case .plugin(let other)? = sources[entry.schema.name], other.path != path {
         throw NormaError(
           .unavailable, "norm '\(entry.schema.name)' is provided by another library",
-          notes: [other, path], help: "keep only one of the two libraries")
+          notes: [other.path, path], help: "keep only one of the two libraries")
       }
     }
     for entry in plugin.entries { try registry.register(entry) }

@@ -28,7 +28,10 @@ struct LoadingTests {
     let record = try loader.load(path, into: registry)
     #expect(record.norms == ["example/scale"])
     let entry = try registry.entry("example/scale")
-    #expect(entry.source == .plugin(id: "org.example.scale", version: "1.0.0", path: path))
+    guard case .plugin(let origin) = entry.source else { throw CocoaError(.featureUnsupported) }
+    #expect(origin.id == "org.example.scale" && origin.version == "1.0.0" && origin.path == path)
+    let bytes = try Data(contentsOf: URL(filePath: path))
+    #expect(try origin.sha256 == Digest(of: bytes).hexadecimal && entry.schema.version == 1)
     #expect(entry.schema.paper == "arXiv:1910.05895")
     #expect(entry.provider.definition == nil)
     #expect(entry.pluginFormula == "g * x / max(norm(x, channel), epsilon)")

@@ -222,7 +222,8 @@ struct ScaleNormTests {
     #expect(source.contains(right))
     let workshop = try Workshop()
     let library = try workshop.library(
-      "wrong", source.replacingOccurrences(of: right, with: wrong), ["-lm", "-D_GNU_SOURCE"])
+      "wrong", source.replacingOccurrences(of: right, with: wrong),
+      ["-lm", "-D_GNU_SOURCE", "-I" + Workshop.root + "/Plugins/example-scale"])
     let registry = NormRegistry()
     try PluginLoader().load(library, into: registry)
     let failures = checkNorm(NormSpec("example/scale"), in: registry).filter { !$0.passed }

@@ -159,6 +159,7 @@ extension ExperimentBindings {
         if FileManager.default.fileExists(atPath: beside) { path = beside }
       }
       let file = try SafeTensors(contentsOf: path)
+      try SavedNorm.require(file, in: lab.registry)
       let known = SavedData(reading: file.metadata[CheckpointKey.dataset])
       var spec = try model.builder.build()
       if spec.vocabulary == .data, let alphabet = known.alphabet {

@@ -63,23 +63,11 @@ extension Network {
     for tensor in file.tensors { try set(tensor.name, to: tensor.values) }
   }
 
-  /// The norms as JSON: layer, name and resolved hyper-parameters.
+  /// The norms as JSON.
   private var normsJSON: String {
-    let list: [[String: Any]] = norms.map { use in
-      let hyper = use.hyper.compactMapValues { value -> Any? in
-        switch value {
-        case .real(let number): number
-        case .int(let number): number
-        case .bool(let flag): flag
-        case .choice(let word): word
-        case .ramp(let ramp): "\(ramp)"
-        case .none: nil
-        }
-      }
-      return ["layer": use.layer, "name": use.name, "source": use.source.text, "hyper": hyper]
-    }
-    let data = try? JSONSerialization.data(
-      withJSONObject: list, options: [.sortedKeys, .withoutEscapingSlashes])
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let data = try? encoder.encode(norms.map(SavedNorm.init))
     return data.map { String(decoding: $0, as: UTF8.self) } ?? "[]"
   }
 }

@@ -204,7 +204,8 @@ extension Plan {
     norms.append {
       NormUse(
         layer: path, name: layer.entry.schema.name, hyper: layer.hyper,
-        source: layer.entry.source, fusion: fusion, executor: kernel.executor)
+        source: layer.entry.source, schemaVersion: layer.entry.schema.version, fusion: fusion,
+        executor: kernel.executor)
     }
     let need = kernel.memory(threads: threads)
     let workspace = slot(bytes: need.workspaceBytes, at: now)

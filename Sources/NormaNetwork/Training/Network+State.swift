@@ -24,6 +24,8 @@ public struct NormUse: Sendable, Hashable {
   public let hyper: [String: HyperValue]
   /// Who provides it.
   public let source: NormSource
+  /// The version of its schema.
+  public let schemaVersion: Int
   /// What it does for the layers beside it.
   public let fusion: Fusion
   /// What runs it: `native`, `tiles`, `reference`, or a plugin's id.

@@ -1,7 +1,6 @@
 import NormaConformance
 import NormaCore
 import NormaNorms
-import CNormaABI
 
 /// Levels 3 and 4: results, threads and memory.
 extension PluginCheck {
@@ -21,9 +20,6 @@ extension PluginCheck {
   func checkContract(_ norm: PluginNorm, _ registry: NormRegistry, _ report: Report) {
     var options = ConformanceOptions()
     options.seed = seed
-    // A gradient that is not the derivative on purpose is held to golden values, by its author.
-    options.differences =
-      norm.descriptor.norm.capabilities & UInt64(NORMA_CAN_PARTIAL_GRADIENT) == 0
     let name = norm.schema.name
     for result in checkNorm(NormSpec(name), in: registry, options: options) {
       var message = result.errorText.map { result.passed ? "" : "\($0); " } ?? ""

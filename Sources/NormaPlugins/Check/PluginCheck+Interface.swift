@@ -122,7 +122,10 @@ private struct Step: Equatable {
     let mode = canTrain ? mode : .infer
     let registry = NormRegistry([
       NormEntry(
-        norm, source: .plugin(id: norm.identity.id, version: norm.identity.version, path: ""))
+        norm,
+        source: .plugin(
+          PluginOrigin(
+            id: norm.identity.id, version: norm.identity.version, sha256: "", path: "")))
     ])
     for (shape, axis) in [([6, 12], -1), ([3, 5, 12], -1), ([3, 12, 5], 1), ([6, 32], -1)] {
       do throws(NormaError) {

@@ -63,6 +63,7 @@ struct EvaluateCommand: ParsableCommand {
 
     let file = try SafeTensors(contentsOf: weights)
     let model = try ModelSpec(savedIn: weights)
+    try SavedNorm.require(file, in: registry)
     let network: Network
     do throws(NormaError) {
       network = try Network(
