@@ -83,7 +83,10 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "Fuzz",
-      dependencies: ["NormaCore", "NormaNorms", "NormaNetwork", "NormaLab", "NormaLua"],
+      dependencies: [
+        "NormaCore", "NormaSystem", "NormaNorms", "NormaPlugins", "NormaNetwork", "NormaLab",
+        "NormaLua", "CNormaABI",
+      ],
       path: "Tests/Fuzz", swiftSettings: settings),
     tests("NormaCoreTests", ["NormaCore"]),
     tests("NormaGraphTests", ["NormaGraph", "NormaCore"]),

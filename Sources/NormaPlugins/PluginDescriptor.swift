@@ -1,15 +1,15 @@
-import CNormaABI
-import NormaCore
-import NormaNorms
+package import CNormaABI
+package import NormaCore
+package import NormaNorms
 
 /// A norm's descriptor, read and checked: what the host knows of a plugin's norm.
 ///
 /// SAFETY: `norm` holds pointers to the plugin's descriptors, which never change and live for the
 /// process (rule of the interface; libraries are never unloaded).
-struct PluginDescriptor: @unchecked Sendable {
+package struct PluginDescriptor: @unchecked Sendable {
   var norm: norma_norm
   let index: UInt32
-  let schema: NormSchema
+  package let schema: NormSchema
   /// The formula as text, for people; may be empty.
   let formula: String
   let constraints: [Constraint]
@@ -35,7 +35,7 @@ struct PluginDescriptor: @unchecked Sendable {
   /// Reads a descriptor.
   ///
   /// - Throws: `unavailable`, with the part that is wrong.
-  init(_ raw: UnsafePointer<norma_norm>?, index: UInt32) throws(NormaError) {
+  package init(_ raw: UnsafePointer<norma_norm>?, index: UInt32) throws(NormaError) {
     let norm = try norma_norm.read(raw, "norm descriptor \(index)")
     self.norm = norm
     self.index = index

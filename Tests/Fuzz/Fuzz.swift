@@ -13,13 +13,16 @@ import NormaNorms
 @main
 struct Fuzz {
   static func main() throws {
-    var options = ["seed": 1, "from": 0, "count": 1000, "cycles": 0, "show": -1]
+    var options = ["seed": 1, "from": 0, "count": 1000, "cycles": 0, "show": -1, "plugins": 0]
     var zoo = "Plugins/zoo"
+    var library: String?
     var arguments = CommandLine.arguments.dropFirst()
     while let name = arguments.popFirst() {
       guard let value = arguments.popFirst() else { usage() }
       if name == "--zoo" {
         zoo = value
+      } else if name == "--library" {
+        library = value
       } else if let number = Int(value), options[String(name.dropFirst(2))] != nil {
         options[String(name.dropFirst(2))] = number
       } else {
@@ -27,6 +30,9 @@ struct Fuzz {
       }
     }
     if let cycles = options["cycles"], cycles > 0 { return try Leaks.run(cycles) }
+    if let count = options["plugins"], count > 0 {
+      return try PluginFuzz.run(count, seed: UInt64(options["seed"] ?? 1), library: library)
+    }
     let scripts = try Scripts(zoo: zoo, seed: UInt64(options["seed"] ?? 1))
     if let show = options["show"], show >= 0 {
       print(scripts.script(show))
@@ -43,7 +49,9 @@ struct Fuzz {
   }
 
   private static func usage() -> Never {
-    print("fuzz [--seed N] [--from N] [--count N] [--show N] [--zoo FOLDER] | --cycles N")
+    print(
+      "fuzz [--seed N] [--from N] [--count N] [--show N] [--zoo FOLDER] | --cycles N"
+        + " | --plugins N [--library FILE.so]")
     exit(64)
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import NormaCore
 import NormaNorms
 import NormaPlugins
@@ -12,8 +13,12 @@ struct PluginsListCommand: ParsableCommand {
     discussion: """
       Examples:
         NORMA_PLUGIN_PATH=$HOME/norms norma plugins list
+        norma plugins list --all
         norma plugins list --json
       """)
+
+  @Flag(help: "Show the folders looked into, and what is trusted but not there, too.")
+  var all = false
 
   @OptionGroup var output: OutputOptions
 
@@ -38,6 +43,7 @@ struct PluginsListCommand: ParsableCommand {
       }
       lines += record.notes.map { "  note   \($0)" }
     }
+    if all { lines += try places(records) }
     try output.write(lines: lines)
     if records.isEmpty {
       Failure.warn(
@@ -45,6 +51,29 @@ struct PluginsListCommand: ParsableCommand {
           .inputMissing, "there are no plugins",
           help: "list folders of plugins in \(PluginLoader.searchPathVariable)"))
     }
+  }
+
+  /// The folders in the order in which they are looked into, and trusted libraries that were not met.
+  private func places(_ records: [PluginRecord]) throws(NormaError) -> [StyledText] {
+    let environment = ProcessInfo.processInfo.environment
+    let path = environment[PluginLoader.searchPathVariable] ?? ""
+    var folders = path.split(separator: ":").map { (String($0), PluginLoader.searchPathVariable) }
+    if let folder = PluginLoader.userFolder(environment) { folders.append((folder, "your own")) }
+    folders += PluginLoader.systemFolders.map { ($0, "the system's") }
+    var lines = folders.map { folder, whose in
+      let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
+      let count = names.map { "\($0.count { $0.hasSuffix(".so") }) libraries" } ?? "not there"
+      return StyledText("folder", .dim) + StyledText("   \(folder)  \(whose), \(count)")
+    }
+    let file = try PluginLock.path(environment)
+    let met = Set(records.compactMap { $0.digest?.hexadecimal })
+    for entry in try PluginLock(contentsOf: file).plugins where !met.contains(entry.sha256) {
+      let place = FileManager.default.fileExists(atPath: entry.path) ? "not looked into" : "gone"
+      lines.append(
+        StyledText("trusted", .dim)
+          + StyledText("  \(entry.id) \(entry.version)  \(entry.path), \(place)"))
+    }
+    return lines
   }
 
   private struct Item: Encodable {
