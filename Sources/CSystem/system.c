@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static int write_all(int descriptor, const char *bytes, size_t count) {
@@ -79,3 +80,9 @@ int norma_start(const char *path, char *const arguments[], char *const environme
 }
 
 size_t norma_heap_bytes(void) { return mallinfo2().uordblks; }
+
+void norma_end_with_parent(unsigned seconds) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() == 1) _exit(1);
+  alarm(seconds);
+}

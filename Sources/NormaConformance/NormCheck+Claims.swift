@@ -109,9 +109,19 @@ extension NormCheck {
 
   /// NaN and infinities reach the outputs that they reach in the reference, and no others.
   private mutating func checkNotNumbers(_ counts: ChannelCounts) throws(NormaError) {
-    guard hasReference else { return }
     for (shape, axis) in [([3, 5, counts.small], [-1]), ([3, counts.small, 5], [1])] {
       let example = CheckCase(layout: try counts.layout(shape, axis))
+      guard hasReference else {
+        guard let tested = try harness(example, .infer) else { continue }
+        let place = example.layout.count / 3
+        tested.x[place] = .nan
+        try? tested.forward()
+        ledger.expect(
+          "a NaN that comes in comes out", tested.y.isEmpty || tested.y[place].isNaN,
+          on: example.description(.infer) + ", x[\(place)] = nan",
+          "y[\(place)] is \(tested.y.isEmpty ? 0 : tested.y[place])")
+        continue
+      }
       for mode in Mode.allCases {
         for value in [Float.nan, .infinity, -.infinity] {
           guard let tested = try harness(example, mode),

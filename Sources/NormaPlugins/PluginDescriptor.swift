@@ -73,6 +73,15 @@ package struct PluginDescriptor: @unchecked Sendable {
       var states: [StateSpec] = []
       for state in raw { states.append(try state.spec(hyper: schema.hyper)) }
       try Self.requireDistinct(states.map(\.name))
+      if let state = states.first(where: { $0.roles == .group || $0.roles == .member }),
+        !constraints.contains(where: \.isGroupCount)
+      {
+        throw NormaError(
+          .unavailable,
+          "the state '\(state.name)' is one for each group or member, and no constraint says which"
+            + " setting is the number of groups",
+          help: "a NORMA_CONSTRAINT_DIVIDES with NORMA_CONSTRAINT_IS_GROUP_COUNT")
+      }
       isParameter = states.map { $0.role != .runningStatistic && $0.role != .counter }
       for (state, learned) in zip(states, isParameter) {
         if learned { schema.parameters.append(state) } else { schema.buffers.append(state) }

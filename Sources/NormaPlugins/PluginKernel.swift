@@ -1,4 +1,5 @@
 import CNormaABI
+import Glibc
 import NormaCore
 import NormaNorms
 
@@ -64,11 +65,12 @@ struct PluginKernel: NormKernel {
     }
     let plan = try Self.plan(
       norm, instance, layouts, mode: request.mode, gradient: request.gradient)
-    let limit = UInt64(1) << 48
-    guard plan.saved_bytes < limit, plan.workspace_bytes < limit, plan.thread_scratch_bytes < limit
-    else {
+    let limit = UInt64(sysconf(Int32(_SC_PHYS_PAGES))) * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    let most = max(plan.saved_bytes, plan.workspace_bytes, plan.thread_scratch_bytes)
+    guard most < limit else {
       throw NormaError(
-        .unavailable, "norm.\(norm.schema.name) asks for an impossible amount of memory",
+        .unavailable,
+        "norm.\(norm.schema.name) asks for \(most) bytes of memory, and this machine has \(limit)",
         notes: ["plugin \(norm.identity.id) \(norm.identity.version)"])
     }
     savedBytes = Int(plan.saved_bytes)

@@ -88,6 +88,14 @@ package struct ChildProcess {
   }
 }
 
+/// This process, as one that another started.
+package enum StartedProcess {
+  /// Lets it end with the process that started it, and after so many seconds at the latest.
+  package static func endWithParent(after seconds: Double) {
+    norma_end_with_parent(UInt32(min(max(seconds.rounded(.up), 1), 1e6)))
+  }
+}
+
 /// Calls `body` with the strings as C has them: pointers, and a null after the last.
 private func withCStrings<Result>(
   _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result

@@ -15,6 +15,9 @@ int norma_sealed_memory(const void *bytes, size_t count);
 int norma_start(const char *path, char *const arguments[], char *const environment[], int input,
                 pid_t *child, int *output);
 
+/* Lets this process end with the one that started it, or after so many seconds, whichever comes first. */
+void norma_end_with_parent(unsigned seconds);
+
 /* The bytes that malloc has given out in this process and not got back. */
 size_t norma_heap_bytes(void);
 

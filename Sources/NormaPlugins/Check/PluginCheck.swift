@@ -13,6 +13,8 @@ public struct PluginCheck: Sendable {
     public let name: String
     /// The level, 0 to 4.
     public let level: Int
+    /// Whether its results have names of their own.
+    public var hasClauses: Bool { [PluginCheck.staticCheck, PluginCheck.contract].contains(name) }
   }
 
   /// The library's path.

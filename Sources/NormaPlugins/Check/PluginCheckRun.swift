@@ -18,7 +18,7 @@ public struct PluginCheckRun: Sendable {
 
   /// Makes a run.
   public init(
-    _ check: PluginCheck, program: String, limit: Duration = .seconds(120),
+    _ check: PluginCheck, program: String, limit: Duration,
     arguments: @escaping @Sendable (PluginCheck.Item) -> [String]
   ) {
     self.check = check
@@ -49,6 +49,7 @@ public struct PluginCheckRun: Sendable {
       for result in results { report(result) }
       let failed = results.contains { $0.isFailure }
       if failed, item == PluginCheck.items.first, !isLibrary { stopped = "the file is no library" }
+      if results.contains(where: { $0.outcome == .timeout }) { stopped = "a check did not end" }
       if failed, item.level == 1, item.name == PluginCheck.loading[0].name {
         stopped = "the library does not load"
       }
@@ -67,8 +68,11 @@ public struct PluginCheckRun: Sendable {
       check.run(item) { results.append($0) }
       return results
     }
+    var environment = ProcessInfo.processInfo.environment
+    // What a crash leaves behind is told by its signal; the command that repeats it shows the rest.
+    environment["SWIFT_BACKTRACE"] = "enable=no"
     let child = try ChildProcess(
-      program, arguments(item), environment: ProcessInfo.processInfo.environment,
+      program, arguments(item), environment: environment,
       input: SealedMemory([]), within: limit, keeping: 1 << 20)
     var results: [PluginCheckResult] = []
     var rest: [Substring] = []
@@ -94,7 +98,13 @@ public struct PluginCheckRun: Sendable {
     case .signalled(let signal):
       ended(.crash, "signal \(signal), \(String(cString: strsignal(signal)))")
     case .exited(let status) where results.isEmpty: ended(.crash, "it exited with status \(status)")
-    case .exited: break
+    case .exited:
+      if !rest.isEmpty {
+        results.append(
+          PluginCheckResult(
+            item.name, level: item.level, .fail,
+            "it wrote to standard output: '\(rest[0].prefix(80))'; host->log is for messages"))
+      }
     }
     return results
   }

@@ -7,12 +7,13 @@ import NormaPlugins
 enum PluginProbe {
   /// A run of the checks by this program.
   static func run(
-    _ check: PluginCheck, limit: Duration = .seconds(120)
+    _ check: PluginCheck, limit: Duration
   ) -> PluginCheckRun {
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
     return PluginCheckRun(check, program: program, limit: limit) { item in
       ["plugins", "check", check.path, "--in-process", "--lines", "--only", item.name]
-        + ["--seed", "\(check.seed)"] + check.allowed.flatMap { ["--allow", $0] }
+        + ["--seed", "\(check.seed)", "--timeout", "\(limit.components.seconds + 1)"]
+        + check.allowed.flatMap { ["--allow", $0] }
     }
   }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NormaCore
 import NormaPlugins
+import NormaSystem
 import NormaTerminal
 
 /// `norma plugins check`.
@@ -38,7 +39,7 @@ struct PluginsCheckCommand: ParsableCommand {
   var seed: UInt64 = 1
 
   @Option(help: ArgumentHelp("How long one check may take.", valueName: "seconds"))
-  var timeout = 120.0
+  var timeout = 60.0
 
   @Option(help: ArgumentHelp("A library that it may need, by name; repeatable.", valueName: "name"))
   var allow: [String] = []
@@ -65,13 +66,18 @@ struct PluginsCheckCommand: ParsableCommand {
     guard FileManager.default.fileExists(atPath: library) else {
       throw NormaError(.inputMissing, "there is no library '\(library)'", help: "check the path")
     }
+    // Whoever asked may be stopped, and cannot take it along then.
+    if lines { StartedProcess.endWithParent(after: timeout + 5) }
     var check = PluginCheck(library)
     check.seed = seed
     check.allowed = allow
-    let items = try chosen()
+    let (items, clause) = try chosen()
     var found: [PluginCheckResult] = []
     let terminal = output.terminal
     func tell(_ result: PluginCheckResult) {
+      if let clause, !result.isFailure || result.outcome == .fail, !result.name.contains(clause) {
+        return
+      }
       found.append(result)
       if lines {
         TextStream.output.write(PluginCheckRun.line(result))
@@ -86,6 +92,11 @@ struct PluginsCheckCommand: ParsableCommand {
     }
     if lines { return }
     if output.json { try output.write(json: found.map { Item($0, again: again($0)) }) }
+    if let clause, found.isEmpty {
+      throw NormaError(
+        .usage, "no check's name contains '\(clause)'",
+        help: "the checks: " + PluginCheck.items.map(\.name).joined(separator: "; "))
+    }
     let failed = found.filter(\.isFailure)
     guard failed.isEmpty else {
       throw NormaError(
@@ -93,18 +104,13 @@ struct PluginsCheckCommand: ParsableCommand {
     }
   }
 
-  private func chosen() throws(NormaError) -> [PluginCheck.Item] {
+  /// The checks that were asked for; where a clause of one was named, that clause.
+  private func chosen() throws(NormaError) -> (items: [PluginCheck.Item], clause: String?) {
     let items = PluginCheck.items.filter { $0.level <= level }
-    guard let only else { return items }
+    guard let only else { return (items, nil) }
     let exact = items.filter { $0.name == only }
-    // The clauses of the contract are found by running it.
     let chosen = exact.isEmpty ? items.filter { $0.name.contains(only) } : exact
-    guard !chosen.isEmpty else {
-      throw NormaError(
-        .usage, "no check's name contains '\(only)'",
-        help: "the checks: " + items.map(\.name).joined(separator: "; "))
-    }
-    return chosen
+    return chosen.isEmpty ? (items.filter(\.hasClauses), only) : (chosen, nil)
   }
 
   private func text(_ result: PluginCheckResult) -> [StyledText] {

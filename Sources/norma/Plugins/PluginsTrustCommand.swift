@@ -45,10 +45,14 @@ struct PluginsTrustCommand: ParsableCommand {
         guard lock.forget(library) + lock.forget(real) > 0 else {
           throw NormaError(
             .usage, "'\(library)' was not trusted",
-            help: "trusted: " + lock.plugins.map(\.id).joined(separator: ", "))
+            help: lock.plugins.isEmpty
+              ? "nothing is" : "trusted: " + lock.plugins.map(\.id).joined(separator: ", "))
         }
         lines.append(StyledText("\(library)  is trusted no more"))
         continue
+      }
+      guard FileManager.default.fileExists(atPath: library) else {
+        throw NormaError(.inputMissing, "there is no library '\(library)'", help: "check the path")
       }
       var check = PluginCheck(library)
       check.allowed = allow
@@ -61,6 +65,9 @@ struct PluginsTrustCommand: ParsableCommand {
       let record = try PluginLoader().load(library, into: .builtIn())
       guard let identity = record.identity, let digest = record.digest else {
         throw NormaError(.internal, "a plugin was loaded but not described")
+      }
+      if let old = lock.plugins.first(where: { $0.id == identity.id && $0.path != record.path }) {
+        lines.append(StyledText("replaces \(old.path) under the id \(old.id)", .yellow))
       }
       lock.trust(
         PluginLock.Entry(
