@@ -185,6 +185,21 @@ unsafe extern "C" fn backward_pieces(context: *mut c_void, begin: i64, end: i64,
             let at = job.vectors.offset(row);
             let (x, dy) = (x.offset(at), dy.offset(at));
             let f = *call.saved.offset(row as isize);
+            if let (Some(x), Some(dy)) = (job.slice(x), job.slice(dy)) {
+                let gamma = std::slice::from_raw_parts(gamma, width);
+                let dot = job.sum(|c| dy[c] as f64 * gamma[c] as f64 * x[c] as f64);
+                let along = f * f * dot / width as f64;
+                for ((sum, &u), &d) in sums.iter_mut().zip(x).zip(dy) {
+                    *sum += d as f64 * u as f64 * f;
+                }
+                if !dx.is_null() {
+                    let out = std::slice::from_raw_parts_mut(dx.offset(at), width);
+                    for (((out, &u), &d), &g) in out.iter_mut().zip(x).zip(dy).zip(gamma) {
+                        *out = (f * (d as f64 * g as f64 - u as f64 * along)) as f32;
+                    }
+                }
+                continue;
+            }
             let value = |p: *const f32, c: usize| *p.offset(job.place(c)) as f64;
             let dot = job.sum(|c| value(dy, c) * *gamma.add(c) as f64 * value(x, c));
             let along = f * f * dot / width as f64;
