@@ -1,4 +1,5 @@
 public import NormaCore
+public import NormaNorms
 import Foundation
 import NormaSystem
 
@@ -10,30 +11,10 @@ public struct PluginLock: Sendable, Hashable, Codable {
   /// The environment variable that names another lock file, such as a project's.
   public static let variable = "NORMA_LOCK"
 
-  /// One library.
-  public struct Entry: Sendable, Hashable, Codable {
-    /// The plugin's id.
-    public var id: String
-    /// Its version.
-    public var version: String
-    /// The SHA-256 of the library, 64 lower-case hexadecimal digits.
-    public var sha256: String
-    /// Where the library was when it was trusted; for messages only.
-    public var path: String
-
-    /// Makes an entry.
-    public init(id: String, version: String, sha256: String, path: String) {
-      self.id = id
-      self.version = version
-      self.sha256 = sha256
-      self.path = path
-    }
-  }
-
   /// The version of the format.
   private var format = 1
-  /// The libraries, by id.
-  public private(set) var plugins: [Entry] = []
+  /// The libraries, by id; where each was when it was trusted is for messages only.
+  public private(set) var plugins: [PluginOrigin] = []
 
   private enum CodingKeys: String, CodingKey { case format, plugins }
 
@@ -41,15 +22,15 @@ public struct PluginLock: Sendable, Hashable, Codable {
   public init() {}
 
   /// The entry of a library with this content.
-  public func entry(of digest: Digest) -> Entry? {
+  public func entry(of digest: Digest) -> PluginOrigin? {
     plugins.first { $0.sha256 == digest.hexadecimal }
   }
 
   /// The entry of the library that was trusted at a path.
-  public func entry(at path: String) -> Entry? { plugins.first { $0.path == path } }
+  public func entry(at path: String) -> PluginOrigin? { plugins.first { $0.path == path } }
 
   /// Adds a library; what was trusted under its id or at its path before is no more.
-  public mutating func trust(_ entry: Entry) {
+  public mutating func trust(_ entry: PluginOrigin) {
     plugins.removeAll { $0.id == entry.id || $0.path == entry.path }
     plugins.append(entry)
     plugins.sort { ($0.id, $0.path) < ($1.id, $1.path) }

@@ -1,13 +1,15 @@
 public import NormaCore
+import NormaNorms
 
 /// Which libraries a loader takes into its process.
 public struct PluginPolicy: Sendable {
   /// Looks at a library in a process of its own; throws what is wrong with it.
-  public typealias Probe = @Sendable (_ path: String) throws(NormaError) -> Void
+  public typealias Probe = @Sendable (_ path: String, _ content: Digest) throws(NormaError) -> Void
 
   /// The libraries that may be loaded; nil: whatever is asked for.
   public var lock: PluginLock?
-  /// Looks at a library of a system folder before it is loaded for the first time.
+  /// Looks at a library of a system folder before it is loaded; asked each time, so that whoever looks
+  /// remembers what was seen.
   public var probe: Probe?
 
   /// Makes a policy; as it stands it trusts the caller.
@@ -20,7 +22,7 @@ public struct PluginPolicy: Sendable {
   func require(_ file: PluginFile, _ origin: PluginRecord.Origin) throws(NormaError) {
     guard let lock, lock.entry(of: file.digest) == nil else { return }
     if origin == .systemFolder {
-      try probe?(file.path)
+      try probe?(file.path, file.digest)
       return
     }
     let remedy = "norma plugins trust \(file.path)"

@@ -65,6 +65,16 @@ struct TrustTests {
     #expect(try show().status == 0)
   }
 
+  @Test("What is named comes before what is found: the other of the same id is refused")
+  func namedFirst() throws {
+    let named = bench.path("named.so")
+    try FileManager.default.copyItem(atPath: library, toPath: named)
+    try trust()
+    let found = try norma("norms", "show", "example/scale", "--plugin", named)
+    #expect(found.status == 0 && found.output.contains(named), "\(found.output)\(found.errors)")
+    #expect(found.errors.contains("is taken by another library"), "\(found.errors)")
+  }
+
   @Test("A library that was changed or exchanged is refused")
   func changed() throws {
     try trust()

@@ -1,4 +1,4 @@
-import NormaCore
+public import NormaCore
 import NormaConformance
 import NormaNorms
 
@@ -31,6 +31,11 @@ public struct PluginCheck: Sendable {
   public init(_ path: String) {
     self.path = path
   }
+
+  /// The SHA-256 of the library.
+  ///
+  /// - Throws: as loading it would, when it cannot be read or others may write it.
+  public func digest() throws(NormaError) -> Digest { try PluginFile(path).digest }
 
   /// All checks, by level.
   public static let items: [Item] =

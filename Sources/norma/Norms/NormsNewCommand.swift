@@ -44,7 +44,7 @@ struct NormsNewCommand: ParsableCommand {
         underlying: error)
     }
     if output.json { return try output.write(json: ["norm": name, "file": shown]) }
-    if RegistryOptions.knownNorms().names.contains(name) {
+    if try RegistryOptions.knownNorms().names.contains(name) {
       Failure.warn(
         NormaError(
           .usage, "a norm called '\(name)' is known already; with --script yours takes its place"))

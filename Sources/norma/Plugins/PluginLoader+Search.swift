@@ -8,7 +8,7 @@ extension PluginLoader {
   static let systemFolders = ["/usr/local/lib/norma/plugins", "/usr/lib/norma/plugins"]
 
   /// A loader of libraries that the user trusts.
-  static func trusting() -> PluginLoader {
+  private static func trusting() -> PluginLoader {
     let environment = ProcessInfo.processInfo.environment
     var lock = PluginLock()
     do throws(NormaError) {
@@ -18,12 +18,18 @@ extension PluginLoader {
     }
     return PluginLoader(
       services: HostServices(parallelFor: HostServices.overThreads, version: Norma.version),
-      policy: PluginPolicy(lock: lock, probe: PluginProbe.check))
+      policy: PluginPolicy(lock: lock, probe: PluginProbe.checkOnce))
   }
 
-  /// A loader that has loaded what the search path, the user's folder and the system's hold.
-  static func searching(into registry: NormRegistry) -> PluginLoader {
+  /// A loader that has loaded the libraries that were named, then what the search path, the user's folder
+  /// and the system's hold.
+  ///
+  /// - Throws: why a library that was named cannot be used.
+  static func searching(
+    into registry: NormRegistry, named: [String] = []
+  ) throws(NormaError) -> PluginLoader {
     let loader = trusting()
+    for path in named { try loader.load(path, into: registry) }
     let environment = ProcessInfo.processInfo.environment
     loader.load(searchPath: environment[searchPathVariable] ?? "", into: registry)
     if let folder = userFolder(environment) {

@@ -17,14 +17,29 @@ enum PluginProbe {
     }
   }
 
+  /// Looks at a library once for each content: what was seen stands in the user's cache.
+  @Sendable static func checkOnce(_ path: String, _ content: Digest) throws(NormaError) {
+    let seen = cacheFolder.map { $0 + "/" + content.hexadecimal }
+    if let seen, FileManager.default.fileExists(atPath: seen) { return }
+    try check(PluginCheck(path))
+    guard let folder = cacheFolder, let seen else { return }
+    // Without a cache it is looked at again next time.
+    try? FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    _ = FileManager.default.createFile(atPath: seen, contents: nil)
+  }
+
+  private static var cacheFolder: String? {
+    let environment = ProcessInfo.processInfo.environment
+    let base =
+      environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+      ?? environment["HOME"].map { $0 + "/.cache" }
+    return base.map { $0 + "/norma/plugins" }
+  }
+
   /// Reads the file and loads it elsewhere.
   ///
   /// - Throws: `unavailable` with the first thing that does not hold.
-  @Sendable static func check(_ path: String) throws(NormaError) {
-    try check(PluginCheck(path))
-  }
-
-  /// The same with settings of the check.
   static func check(_ check: PluginCheck) throws(NormaError) {
     var failure: PluginCheckResult?
     try run(check, limit: .seconds(20)).run(PluginCheck.items.filter { $0.level <= 1 }) { result in

@@ -23,7 +23,7 @@ struct PluginsListCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let loader = PluginLoader.searching(into: .builtIn())
+    let loader = try PluginLoader.searching(into: .builtIn())
     let records = loader.report.records
     if output.json { return try output.write(json: records.map(Item.init)) }
     var lines: [StyledText] = []

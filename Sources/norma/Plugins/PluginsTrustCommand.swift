@@ -56,6 +56,7 @@ struct PluginsTrustCommand: ParsableCommand {
       }
       var check = PluginCheck(library)
       check.allowed = allow
+      let looked = try check.digest()
       do throws(NormaError) {
         try PluginProbe.check(check)
       } catch {
@@ -66,11 +67,16 @@ struct PluginsTrustCommand: ParsableCommand {
       guard let identity = record.identity, let digest = record.digest else {
         throw NormaError(.internal, "a plugin was loaded but not described")
       }
+      guard digest == looked else {
+        throw NormaError(
+          .unavailable, "'\(library)' changed while it was looked at",
+          help: "build it, then trust it")
+      }
       if let old = lock.plugins.first(where: { $0.id == identity.id && $0.path != record.path }) {
         lines.append(StyledText("replaces \(old.path) under the id \(old.id)", .yellow))
       }
       lock.trust(
-        PluginLock.Entry(
+        PluginOrigin(
           id: identity.id, version: identity.version, sha256: digest.hexadecimal,
           path: record.path))
       lines.append(

@@ -37,22 +37,22 @@ struct RegistryOptions: ParsableArguments {
   ///
   /// - Throws: why a plugin that was named cannot be used.
   func knownNorms() throws(NormaError) -> NormRegistry {
-    let registry = Self.knownNorms(scriptOptions)
-    for path in plugins { try PluginLoader.trusting().load(path, into: registry) }
-    return registry
+    try Self.knownNorms(plugins, scriptOptions)
   }
 
   /// The built-in norms, those of compiled plugins, and those whose files are read when asked for; a
   /// refused plugin is warned about.
-  static func knownNorms(_ options: Interpreter.Options? = nil) -> NormRegistry {
+  static func knownNorms(
+    _ plugins: [String] = [], _ options: Interpreter.Options = Interpreter.Options()
+  ) throws(NormaError) -> NormRegistry {
     let registry = NormRegistry.builtIn()
-    let loader = PluginLoader.searching(into: registry)
+    let loader = try PluginLoader.searching(into: registry, named: plugins)
     for record in loader.report.refused {
       if let refusal = record.refusal { Failure.warn(refusal.prefixed("plugin \(record.path)")) }
     }
     for folder in NormSearch.folders(ProcessInfo.processInfo.environment) {
       do throws(NormaError) {
-        try NormFolder.offer(folder, to: registry, options: options ?? Interpreter.Options())
+        try NormFolder.offer(folder, to: registry, options: options)
       } catch {
         Failure.warn(error)
       }
@@ -90,6 +90,6 @@ struct RegistryOptions: ParsableArguments {
 extension CompletionKind {
   /// The names of norms, for shells that complete arguments.
   static let norms = CompletionKind.custom { _, _, _ in
-    RegistryOptions.knownNorms().names
+    (try? RegistryOptions.knownNorms().names) ?? []
   }
 }
