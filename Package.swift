@@ -17,8 +17,10 @@ let settings: [SwiftSetting] = [
 let cSettings: [CSetting] = [.treatAllWarnings(as: .error)]
 
 /// A Swift target with the project's settings; `scripts/check-layers` holds its imports to this list.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -59,6 +61,10 @@ let package = Package(
         "CKernels",
       ]),
     module(
+      "NormaExport",
+      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaPlugins", "CNormaABI"],
+      exclude: ["Templates"]),
+    module(
       "NormaNetwork",
       ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels", "COneDNN"]),
     module("NormaData", ["NormaCore", "CZlib"]),
@@ -76,8 +82,8 @@ let package = Package(
       name: "norma",
       dependencies: [
         "NormaCore", "NormaSystem", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
-        "NormaPlugins", "NormaNetwork", "NormaData", "NormaLab", "NormaLua", "NormaTerminal",
-        "CEdit",
+        "NormaPlugins", "NormaExport", "NormaNetwork", "NormaData", "NormaLab", "NormaLua",
+        "NormaTerminal", "CEdit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -2,7 +2,7 @@ norm.define("evonorm_s2", {
   doc = "EvoNorm-S2: relu(x) over the root mean square of a group",
   paper = "Liu et al. 2020, arXiv:2004.02967; activation as in timm EvoNorm2dS2",
   hyper = {
-    groups = norm.int { 32, min = 1, divides = "channel" },
+    groups = norm.int { 32, min = 1, divides = "channel", doc = "groups of channels" },
     epsilon = norm.real { 1e-5, min = 0, doc = "added under the root" } },
   param = { gamma = norm.per_channel { 1 }, beta = norm.per_channel { 0 } },
   forward = function(x, s)

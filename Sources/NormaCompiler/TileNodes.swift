@@ -12,6 +12,33 @@ extension Graph {
       }
     }
   }
+
+  /// The nodes that forward computes and backward reads, where the first outputs are forward's:
+  /// reductions reachable from both, and buffers, whose values before the step are gone by then.
+  func keptForBackward(forwardCount: Int, updated: Set<String>) -> [Int] {
+    func reachable(_ outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
+      var seen = [Bool](repeating: false, count: nodes.count)
+      var pending = outputs.map(\.node)
+      while let index = pending.popLast() {
+        if seen[index] { continue }
+        seen[index] = true
+        if !stop(index) { pending += nodes[index].operands }
+      }
+      return seen
+    }
+    let forward = reachable(outputs.prefix(forwardCount)) { _ in false }
+    func isSaved(_ index: Int) -> Bool {
+      if case .buffer(let name) = nodes[index].kind { return updated.contains(name) }
+      guard case .reduce(let reduction, let roles) = nodes[index].kind else { return false }
+      let operand = nodes[index].operands[0]
+      guard nodes[operand].domain == .all else { return false }
+      // Moments hold a mean, whether forward uses it or not.
+      return forward[index]
+        || reduction == .mean && variances(of: operand, over: roles).contains { forward[$0] }
+    }
+    let backward = reachable(outputs.dropFirst(forwardCount), stop: isSaved)
+    return nodes.indices.filter { isSaved($0) && backward[$0] }
+  }
 }
 
 /// A lowered graph with what scheduling asks of each node.
@@ -82,8 +109,10 @@ struct TileNodes {
     return .whole
   }
 
-  private func fits(_ level: SliceLevel, _ form: MatrixForm) -> Bool {
-    let lead = level.lead(form)
+  private func fits(_ level: SliceLevel, _ form: MatrixForm) -> Bool { fits(level.lead(form)) }
+
+  /// Whether every statistic that the tensor results need is complete where these roles are fixed.
+  func fits(_ lead: RoleSet) -> Bool {
     var crossing = [Bool](repeating: false, count: graph.nodes.count)
     for (index, node) in graph.nodes.enumerated() {
       let crosses = node.operands.contains { crossing[$0] }
@@ -113,8 +142,10 @@ struct TileNodes {
   }
 
   /// Which nodes depend on statistics that are complete only after every slice.
-  func crossing(_ level: SliceLevel, _ form: MatrixForm) -> [Bool] {
-    let lead = level.lead(form)
+  func crossing(_ level: SliceLevel, _ form: MatrixForm) -> [Bool] { crossing(level.lead(form)) }
+
+  /// The same, where slices fix these roles.
+  func crossing(_ lead: RoleSet) -> [Bool] {
     var crossing = [Bool](repeating: false, count: graph.nodes.count)
     for (index, node) in graph.nodes.enumerated() {
       crossing[index] =

@@ -116,7 +116,10 @@ struct TilePlan: Sendable {
 
   /// Whether results are too large to stay in the cache: 16 MiB and more. They are then written past it
   /// by code that can.
-  var streams: Bool { rows * inner >= 1 << 22 }
+  var streams: Bool { mayStream || rows * inner >= TilePlan.streamedCount }
+  static let streamedCount = 1 << 22
+  /// Whether text says both, for code that serves any batch.
+  var mayStream = false
 
   var registerFloats: Int { tileRows * tileInner }
 

@@ -180,7 +180,7 @@ struct TileRun {
       saved_offsets: UnsafePointer(plan.savedOffsets), rows: Int64(plan.rows),
       slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
       tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
-      unit_bytes: Int64(plan.unitBytes))
+      unit_bytes: Int64(plan.unitBytes), streams: plan.streams ? 1 : 0)
     ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))
   }
 }

@@ -9,9 +9,9 @@ import NormaGraph
 public final class TilesKernel: NormKernel {
   private let program: NormProgram
   private let layout: TensorLayout
-  private let forwardPlan: FrozenPlan
-  private let backwardPlan: FrozenPlan?
-  private let savedDoubles: Int
+  let forwardPlan: FrozenPlan
+  let backwardPlan: FrozenPlan?
+  let savedDoubles: Int
   private let second: SecondInputs
   private let native: NativePlans?
 
@@ -34,7 +34,7 @@ public final class TilesKernel: NormKernel {
     let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
     let joint = try Graph(program.fusion.surrounding(named))
     let updated = Set(program.updates.map(\.name))
-    let saved = TilesKernel.savedNodes(joint, forwardCount: forward.count, updated: updated)
+    let saved = joint.keptForBackward(forwardCount: forward.count, updated: updated)
     var offsets: [Int] = []
     var total = 0
     for node in saved {
@@ -88,33 +88,37 @@ public final class TilesKernel: NormKernel {
       }
   }
 
-  /// What forward computes and backward reads: reductions reachable from both, and buffers, whose
-  /// values before the step are gone by then.
-  private static func savedNodes(
-    _ graph: Graph, forwardCount: Int, updated: Set<String>
-  ) -> [Int] {
-    func reachable(_ outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
-      var seen = [Bool](repeating: false, count: graph.nodes.count)
-      var pending = outputs.map(\.node)
-      while let index = pending.popLast() {
-        if seen[index] { continue }
-        seen[index] = true
-        if !stop(index) { pending += graph.nodes[index].operands }
+  /// Whether backward reads what some buffers were before the step.
+  func keepsBuffers(_ updated: Set<String>) -> Bool {
+    let moved = forwardPlan.plan.wholeStores
+    let buffers = Set(
+      forwardPlan.plan.loads.compactMap { load -> Int? in
+        if case .buffer(let k) = load.source, updated.contains(program.buffers[k].name) {
+          load.offset
+        } else {
+          nil
+        }
+      })
+    return moved.contains { buffers.contains(Int($0.place.offset)) }
+  }
+
+  /// Whether the formula never tells batch from space.
+  var treatsPositionsAsSamples: Bool {
+    guard let graph = try? Graph(program.forwardResults + program.backwardResults) else {
+      return false
+    }
+    func isEven(_ roles: RoleSet) -> Bool {
+      let rows: RoleSet = [.batch, .space]
+      return roles.intersection(rows) == .none || roles.isSuperset(of: rows)
+    }
+    return program.splits.chunkSize == nil
+      && graph.nodes.allSatisfy { node in
+        switch node.kind {
+        case .reduce(_, let roles), .count(let roles), .position(let roles):
+          isEven(node.domain) && isEven(roles)
+        default: isEven(node.domain)
+        }
       }
-      return seen
-    }
-    let forward = reachable(graph.outputs.prefix(forwardCount)) { _ in false }
-    func isSaved(_ index: Int) -> Bool {
-      if case .buffer(let name) = graph.nodes[index].kind { return updated.contains(name) }
-      guard case .reduce(let reduction, let roles) = graph.nodes[index].kind else { return false }
-      let operand = graph.nodes[index].operands[0]
-      guard graph.nodes[operand].domain == .all else { return false }
-      // Moments hold a mean, whether forward uses it or not.
-      return forward[index]
-        || reduction == .mean && graph.variances(of: operand, over: roles).contains { forward[$0] }
-    }
-    let backward = reachable(graph.outputs.dropFirst(forwardCount), stop: isSaved)
-    return graph.nodes.indices.filter { isSaved($0) && backward[$0] }
   }
 
   private static func plan(

@@ -4,7 +4,7 @@
 /// `[N,H,W,C]` and `[N,C,H,W]`. The five atomic roles are `chunk`, `sample`, `space`, `group` and
 /// `member`. `channel` is group × member and `batch` is chunk × sample; where a definition splits
 /// neither, there is one group and one chunk.
-public struct RoleSet: OptionSet, Hashable, Sendable {
+public struct RoleSet: OptionSet, Hashable, Sendable, Codable {
   /// One bit an atomic role.
   public let rawValue: UInt8
 

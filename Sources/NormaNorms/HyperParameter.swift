@@ -1,7 +1,7 @@
 public import NormaCore
 
 /// The value of a hyper-parameter.
-public enum HyperValue: Hashable, Sendable {
+public enum HyperValue: Hashable, Sendable, Codable {
   /// A real number; traced by name, so that schedules may move it.
   case real(Double)
   /// A real number that moves with the training step.
@@ -31,7 +31,7 @@ extension HyperValue: CustomStringConvertible {
 }
 
 /// The limits of a real hyper-parameter.
-public struct Bounds: Hashable, Sendable {
+public struct Bounds: Hashable, Sendable, Codable {
   /// The smallest value.
   public var lower: Double?
   /// Whether `lower` itself is excluded.

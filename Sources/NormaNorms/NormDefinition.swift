@@ -92,6 +92,16 @@ public struct NormDefinition: Sendable {
         .map { ($0.name, $1) })
   }
 
+  /// What `traced` finds, as one graph: `y`, `buffer:NAME`, `gradient:NAME`.
+  package func graph(
+    hyper: [String: HyperValue], channels: Int, mode: Mode
+  ) throws(NormaError) -> Graph {
+    let traced = try traced(hyper: hyper, channels: channels, mode: mode)
+    return try Graph(
+      [("y", traced.output)] + traced.updates.map { ("buffer:" + $0.name, $0.value) }
+        + traced.gradients.sorted { $0.key < $1.key }.map { ("gradient:" + $0.key, $0.value) })
+  }
+
   /// What `backward` writes, checked against what it belongs to.
   private func ownGradients(
     _ hyper: [String: HyperValue], channels: Int, mode: Mode

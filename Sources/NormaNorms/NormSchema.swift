@@ -103,9 +103,9 @@ extension InputSpec {
 }
 
 /// What a norm says of itself beside its formula; `norms check` holds it to each.
-public struct Claims: Sendable, Hashable {
+public struct Claims: Sendable, Hashable, Codable {
   /// Where epsilon stands.
-  public enum EpsilonPlace: String, Sendable, CaseIterable {
+  public enum EpsilonPlace: String, Sendable, CaseIterable, Codable {
     /// Added to what is under the root.
     case inside
     /// Added to the root.
@@ -181,7 +181,7 @@ public struct NormSchema: Sendable {
   public init(name: String) { self.name = name }
 
   /// What the gradient of the inputs is.
-  public enum GradientKind: String, Sendable {
+  public enum GradientKind: String, Sendable, Codable {
     /// The derivative of the formula.
     case derivative
     /// The derivative, with what the formula stops held fixed on purpose.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The course of a real hyper-parameter over training steps: constant, a straight line, constant.
-public struct Ramp: Hashable, Sendable {
+public struct Ramp: Hashable, Sendable, Codable {
   /// The value up to step `start`, and where a norm is applied without steps.
   public let first: Double
   /// The value from step `end` on, and in inference of a network that was not trained.

@@ -22,6 +22,7 @@ extension norma_call: ABIStruct {}
 extension norma_layout: ABIStruct {}
 extension norma_tensor: ABIStruct {}
 extension norma_error: ABIStruct {}
+extension norma_definition: ABIStruct {}
 
 extension ABIStruct {
   /// A zeroed struct that carries its size, to be given to a plugin.

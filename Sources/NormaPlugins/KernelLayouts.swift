@@ -23,6 +23,11 @@ final class KernelLayouts: @unchecked Sendable {
     }
     var described = [norma_layout(shape: x.shape, strides: x.strides, roles: roles)]
     for varies in inputs {
+      // An input as large as x lies as x does.
+      if varies == .all {
+        described.append(norma_layout(shape: x.shape, strides: x.strides, roles: roles))
+        continue
+      }
       let shape = zip(x.shape, roles).map { size, role in varies.includes(role) ? size : 1 }
       described.append(norma_layout(shape: shape, roles: roles))
     }

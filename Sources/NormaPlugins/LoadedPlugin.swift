@@ -1,4 +1,5 @@
 import CNormaABI
+import Foundation
 import NormaCore
 import NormaNorms
 import NormaSystem
@@ -22,9 +23,9 @@ struct LoadedPlugin: Sendable {
     }
     identity = read.identity
     try manifest?.require(read.identity, norms: read.descriptors.map(\.schema.name))
-    entries = read.descriptors.map {
+    entries = zip(read.descriptors, read.definitions).map {
       NormEntry(
-        PluginNorm(descriptor: $0, identity: read.identity, host: host),
+        PluginNorm(descriptor: $0, identity: read.identity, host: host, definition: $1),
         source: .plugin(
           PluginOrigin(
             id: read.identity.id, version: read.identity.version,
@@ -36,7 +37,9 @@ struct LoadedPlugin: Sendable {
 
   private static func read(
     _ entry: SharedLibrary.Entry, _ path: String, _ host: HostTable
-  ) throws(NormaError) -> (identity: PluginIdentity, descriptors: [PluginDescriptor]) {
+  ) throws(NormaError) -> (
+    identity: PluginIdentity, descriptors: [PluginDescriptor], definitions: [NormDefinition?]
+  ) {
     let speaker = Speaker(name: "its entry function", plugin: path)
     var raw: UnsafePointer<norma_plugin>?
     try speaker.check("load") { entry(host.pointer, &raw, $0) }
@@ -56,6 +59,7 @@ struct LoadedPlugin: Sendable {
       throw NormaError(.unavailable, "the plugin offers no norm")
     }
     var descriptors: [PluginDescriptor] = []
+    var definitions: [NormDefinition?] = []
     for index in 0..<plugin.norm_count {
       var norm: UnsafePointer<norma_norm>?
       try speaker.check("get_norm(\(index))") { getNorm(index, &norm, $0) }
@@ -64,8 +68,37 @@ struct LoadedPlugin: Sendable {
         throw NormaError(.unavailable, "the plugin has two norms '\(descriptor.schema.name)'")
       }
       descriptors.append(descriptor)
+      definitions.append(try Self.definition(of: descriptor, plugin))
     }
-    return (identity, descriptors)
+    return (identity, descriptors, definitions)
+  }
+
+  /// The formula that the library carries for a norm; nil when it has none.
+  private static func definition(
+    of descriptor: PluginDescriptor, _ plugin: norma_plugin
+  ) throws(NormaError) -> NormDefinition? {
+    guard let getExtension = plugin.get_extension else { return nil }
+    let name: StaticString = "definition/1"
+    let raw = name.withUTF8Buffer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        getExtension(
+          descriptor.index, norma_string(data: text.baseAddress, length: UInt64(text.count)))
+      }
+    }
+    guard let raw else { return nil }
+    do throws(NormaError) {
+      let text = try norma_definition.read(raw, "the table of definition/1").text.text("its text")
+      let stored: StoredDefinition
+      do {
+        stored = try JSONDecoder().decode(StoredDefinition.self, from: Data(text.utf8))
+      } catch {
+        throw NormaError(.data, "its text is no definition", underlying: error)
+      }
+      return try stored.definition(descriptor.schema)
+    } catch {
+      throw NormaError(
+        .unavailable, "norm \(descriptor.schema.name): \(error.message)", help: error.help)
+    }
   }
 
   /// Accepts every plugin that this interface is new enough for.

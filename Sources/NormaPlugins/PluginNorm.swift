@@ -9,8 +9,10 @@ struct PluginNorm: NormProvider {
   let identity: PluginIdentity
   var host: HostTable
 
-  var schema: NormSchema { descriptor.schema }
-  var definition: NormDefinition? { nil }
+  /// Its formula, where the library carries one.
+  var definition: NormDefinition?
+
+  var schema: NormSchema { definition?.schema ?? descriptor.schema }
 
   var speaker: Speaker {
     Speaker(
@@ -24,6 +26,7 @@ struct PluginNorm: NormProvider {
   func splits(_ hyper: [String: HyperValue], channels: Int) throws(NormaError) -> Splits {
     try requireConstraints(hyper, channels: channels)
     _ = try PluginInstance(self, hyper: hyper, channels: channels)
+    if let definition { return try definition.splits(hyper, channels: channels) }
     return Splits(groups: groupCount(hyper))
   }
 
@@ -45,6 +48,7 @@ struct PluginNorm: NormProvider {
 
   func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel {
     if request.executor.isReference {
+      if let definition { return try definition.makeKernel(request) }
       throw NormaError(
         .usage, "norm.\(schema.name) has no reference executor: a compiled plugin has no formula",
         notes: ["plugin \(identity.id) \(identity.version)"], help: "use executor auto")
@@ -101,12 +105,10 @@ struct PluginNorm: NormProvider {
 }
 
 extension NormEntry {
-  /// The formula that a compiled plugin gives as text; nil for all other norms, which have a definition.
+  /// The formula that a compiled plugin gives as text; nil for all norms that have a definition.
   public var pluginFormula: String? {
-    guard let text = (provider as? PluginNorm)?.descriptor.formula, !text.isEmpty else {
-      return nil
-    }
-    return text
+    guard let norm = provider as? PluginNorm, norm.definition == nil else { return nil }
+    return norm.descriptor.formula.isEmpty ? nil : norm.descriptor.formula
   }
 }
 
@@ -172,16 +174,6 @@ final class PluginInstance: @unchecked Sendable {
       }
       raw = raw.map { $0 + Int($0.load(as: UInt32.self)) }
       return value
-    }
-  }
-}
-
-extension HyperParameter {
-  /// The words it accepts.
-  fileprivate var words: [String] {
-    switch kind {
-    case .choice(let words), .int(_, _, let words): words
-    case .real, .bool: []
     }
   }
 }

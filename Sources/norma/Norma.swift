@@ -22,7 +22,7 @@ struct Norma: ParsableCommand {
     subcommands: [
       RunCommand.self, EvaluateCommand.self, ApplyCommand.self, NormsCommand.self,
       TestCommand.self, ReplCommand.self, LuaStubsCommand.self, PluginsCommand.self,
-      DoctorCommand.self,
+      CompileCommand.self, ExportCommand.self, DoctorCommand.self,
     ])
 
   /// Runs what the arguments ask for; every failure is rendered in one place.

@@ -41,4 +41,6 @@ let goldenLayout = """
   norma_plugin 120
     struct_size:0 flags:4 abi_major:8 abi_minor:12 required_minor:16 norm_count:20 id:24
     version:40 license:56 url:72 build:88 get_norm:104 get_extension:112
+  norma_definition 24
+    struct_size:0 flags:4 text:8
   """

@@ -78,6 +78,7 @@ struct LayoutTests {
       "norma_settings": MemoryLayout<norma_settings>.size,
       "norma_plan": MemoryLayout<norma_plan>.size, "norma_call": MemoryLayout<norma_call>.size,
       "norma_norm": MemoryLayout<norma_norm>.size, "norma_plugin": MemoryLayout<norma_plugin>.size,
+      "norma_definition": MemoryLayout<norma_definition>.size,
     ]
     #expect(Dictionary(uniqueKeysWithValues: Golden.all.map { ($0.name, $0.size) }) == sizes)
     func offset(_ type: String, _ field: String) -> Int? {

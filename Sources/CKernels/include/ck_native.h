@@ -13,6 +13,7 @@ typedef struct {
   double *saved;
   const int64_t *saved_offsets;
   int64_t rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
+  int64_t streams; /* results may go past the cache */
 } ck_native_call;
 
 /* The work of one unit: all its slices, or its rows in one pass over the whole. */

@@ -265,7 +265,8 @@ typedef struct norma_state {
   uint32_t version;            /* of its meaning, for saved models */
 } norma_state;
 
-/* An input besides x, of x's rank; axes along which it does not vary have size 1. */
+/* An input besides x, of x's rank. One that varies along all roles has x's layout; of others the axes
+   along which they do not vary have size 1, and they are in C order. */
 typedef struct norma_input {
   uint32_t struct_size;
   uint32_t flags;     /* 0 */
@@ -420,6 +421,17 @@ typedef struct norma_plugin {
   const void *(*get_extension)(uint32_t norm, norma_string name);
 } norma_plugin;
 
+/*
+ * The table of the extension "definition/1" of a norm: its formula as data, for hosts that derive
+ * reference values, gradients and checks from it. `norma compile` writes it; the form of the text is
+ * Norma's own and names its version.
+ */
+typedef struct norma_definition {
+  uint32_t struct_size;
+  uint32_t flags;     /* 0 */
+  norma_string text;  /* JSON */
+} norma_definition;
+
 #if defined(__GNUC__)
 #define NORMA_EXPORT __attribute__((visibility("default")))
 #else
@@ -491,6 +503,7 @@ NORMA_FIXED(norma_plan, 32, thread_scratch_bytes, 24);
 NORMA_FIXED(norma_call, 120, thread_scratch_stride, 112);
 NORMA_FIXED(norma_norm, 232, backward, 224);
 NORMA_FIXED(norma_plugin, 120, get_extension, 112);
+NORMA_FIXED(norma_definition, 24, text, 8);
 
 #undef NORMA_FIXED
 #undef NORMA_ASSERT

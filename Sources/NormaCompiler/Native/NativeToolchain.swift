@@ -1,6 +1,8 @@
+import Dispatch
 import Glibc
 package import NormaCore
 import NormaSystem
+import Synchronization
 
 /// A C compiler of this machine, with the flags that make its code fast here.
 package struct NativeToolchain: Sendable {
@@ -80,16 +82,62 @@ package struct NativeToolchain: Sendable {
   /// - Throws: `unavailable` with the compiler's first words when it fails, crashes, hangs or writes
   ///   something else; `io` when there is no room for its temporary files.
   func compile(_ text: String) throws(NormaError) -> [UInt8] {
-    let source = try SealedMemory(Array(text.utf8))
     let scratch = try ScratchFolder(environment: environment)
     let library = scratch.path + "/unit.so"
+    try run(flags + ["-x", "c", "-", "-o", library, "-lm"], input: text, in: scratch.path)
+    return try bytes(of: library)
+  }
+
+  /// One file of a library of several.
+  package struct Source: Sendable {
+    let text: String
+    let flags: [String]
+
+    package init(text: String, flags: [String]) {
+      self.text = text
+      self.flags = flags
+    }
+  }
+
+  /// Compiles several files at once, each with flags of its own besides, and links them.
+  ///
+  /// - Throws: as `compile`.
+  package func library(
+    _ sources: [Source], linking linkFlags: [String]
+  ) throws(NormaError) -> [UInt8] {
+    let scratch = try ScratchFolder(environment: environment)
+    let folder = scratch.path
+    let failures = Mutex<[NormaError]>([])
+    DispatchQueue.concurrentPerform(iterations: sources.count) { number in
+      let source = sources[number]
+      do throws(NormaError) {
+        try run(
+          flags + source.flags + ["-c", "-x", "c", "-", "-o", "\(folder)/\(number).o"],
+          input: source.text, in: folder)
+      } catch {
+        failures.withLock { $0.append(error) }
+      }
+    }
+    if let failure = failures.withLock({ $0.first }) { throw failure }
+    let library = folder + "/library.so"
+    let objects = sources.indices.map { "\(folder)/\($0).o" }
+    try run(["-shared"] + objects + ["-o", library] + linkFlags + ["-lm"], input: "", in: folder)
+    return try bytes(of: library)
+  }
+
+  private func run(
+    _ arguments: [String], input: String, in folder: String
+  ) throws(NormaError) {
     var settings = environment
-    settings["TMPDIR"] = scratch.path
+    settings["TMPDIR"] = folder
     settings["LC_ALL"] = "C"
     let run = try ChildProcess(
-      compiler, flags + ["-x", "c", "-", "-o", library, "-lm"], environment: settings,
-      input: source, within: timeLimit)
+      compiler, arguments, environment: settings, input: SealedMemory(Array(input.utf8)),
+      within: timeLimit)
     try Self.check(run, "the C compiler '\(compiler)'")
+  }
+
+  private func bytes(of library: String) throws(NormaError) -> [UInt8] {
     guard let file = Descriptor(open(library, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)),
       let bytes = file.contents()
     else { throw Self.refusal("the C compiler '\(compiler)' wrote no library") }

@@ -71,11 +71,12 @@ struct PluginsNewCommand: ParsableCommand {
       ("ExampleDyT", (vendor + "_" + norm).split(separator: "_").map(\.capitalized).joined()),
       ("ABI ?= ../../Sources/CNormaABI/include", "ABI ?= ."),
     ]
-    let source = try Self.installed(
-      "Plugins/example-" + example.replacingOccurrences(of: "_", with: "-"),
-      or: "examples/example-" + example.replacingOccurrences(of: "_", with: "-"))
-    let header = try Self.installed(
-      "Sources/CNormaABI/include/norma_plugin.h", or: "norma_plugin.h")
+    let folderName = "example-" + example.replacingOccurrences(of: "_", with: "-")
+    let source = try InstalledFile(
+      checkout: "Plugins/" + folderName, shared: "examples/" + folderName
+    )
+    .path()
+    let header = try InstalledFile.header.path()
     do {
       try copy(source, to: folder, replacing: words)
       // Rust has the header in its own words.
@@ -113,17 +114,5 @@ struct PluginsNewCommand: ParsableCommand {
       for (old, new) in words { text = text.replacingOccurrences(of: old, with: new) }
       try Data(text.utf8).write(to: URL(fileURLWithPath: target + "/" + item))
     }
-  }
-
-  /// A file that comes with Norma: in a checkout, or installed beside `share`.
-  private static func installed(
-    _ place: String, or shared: String
-  ) throws(NormaError) -> String {
-    guard let path = NormSearch.besideProgram([place, "share/norma/" + shared]) else {
-      throw NormaError(
-        .unavailable, "'\(place)' is not beside this program",
-        help: "run it from a checkout, or from where it was installed")
-    }
-    return path
   }
 }

@@ -303,8 +303,8 @@ extension NativeLoops {
       else { continue }
       let place = "\(NativeBody.place(small, row: "0")) + \(column)"
       let load = tail.map { "ldn(\(place), \($0))" } ?? "ld(\(place))"
-      lines.append("const vf c\(k)\(suffix) = \(load);")
-      names[leaf] = "c\(k)\(suffix)"
+      lines.append("const vf h\(k)\(suffix) = \(load);")
+      names[leaf] = "h\(k)\(suffix)"
     }
     for (k, sum) in sums.map(\.numbered) where sum.family == .moments {
       let at = "A\(k) + \(sum.plane) + \(column)"

@@ -13,7 +13,7 @@ struct NativePrelude {
   }
 
   /// One function an operation, from the formulas of the C table.
-  private static func operations(prefix: String, type: String) -> String {
+  static func operations(prefix: String, type: String) -> String {
     (0..<Int32(CK_OP_COUNT)).map { i in
       guard let name = ck_operation_name(i), let formula = ck_operation_formula(i) else {
         return ""
@@ -218,7 +218,7 @@ struct NativePrelude {
 
     """
 
-  private static let scalarMacros = """
+  static let scalarMacros = """
     #undef CK_IF
     #undef CK_N
     #undef CK_SQRT
@@ -250,7 +250,7 @@ struct NativePrelude {
       char *workers, *units;
       double *saved;
       const i64 *saved_offsets;
-      i64 rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes;
+      i64 rows, slices, unit_count, tile_rows, worker_bytes, unit_bytes, streams;
     } call;
 
     """

@@ -21,7 +21,8 @@ struct NativeText {
     return NativePrelude(lanes: lanes).text + lines.joined(separator: "\n") + "\n"
   }
 
-  private static func functions(
+  /// The functions of one direction.
+  static func functions(
     _ plan: TilePlan, prefix: String, _ lanes: Int
   ) -> [String]? {
     guard let program = NativeProgram(plan, lanes: lanes) else { return nil }
@@ -45,7 +46,7 @@ struct NativeText {
           ] : ["const i64 on\(t) = -1; float *restrict z\(t) = t\(t);"]
         if plan.streams {
           // Rows start where a store past the cache may write only in whole vectors.
-          let aligned = plan.inner % lanes == 0 ? "!((i64)z\(t) & 63)" : "0"
+          let aligned = plan.inner % lanes == 0 ? "c->streams && !((i64)z\(t) & 63)" : "0"
           lines.append("const int w\(t) = \(aligned);")
         }
       }

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import NormaCore
+import NormaExport
+import NormaPlugins
+import NormaTerminal
+
+/// `norma export`.
+struct ExportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Take a norm elsewhere: a PyTorch module over a compiled library.",
+    discussion: """
+      torch: a Python package folder with an nn.Module for float32 tensors on the CPU, in any leading \
+      shape: training and inference, state_dict with running buffers, and tests and a benchmark of its \
+      own. It needs Python with torch, and neither this program nor a script. Sizes given with --shape \
+      run as fast as here; others by general code, several times slower.
+
+      Examples:
+        norma export rms --to torch -o rms_torch --shape 4096x1024
+        norma export mine --script mine.lua --id acme/mine --to torch -o mine_torch
+        python rms_torch/test_norm.py
+        python rms_torch/benchmark.py
+      """)
+
+  /// Where a norm can go.
+  enum Target: String, ExpressibleByArgument, CaseIterable {
+    case torch
+  }
+
+  @Argument(help: "The norm.", completion: .norms)
+  var name: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Where it goes: \(Target.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "target"))
+  var to: Target
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The folder to make.", valueName: "folder"),
+    completion: .directory)
+  var output: String
+
+  @OptionGroup var options: CompilationOptions
+  @OptionGroup var registryOptions: RegistryOptions
+  @OptionGroup var form: OutputOptions
+
+  func run() throws {
+    let folder = URL(fileURLWithPath: output)
+    let isName = folder.lastPathComponent.utf8.enumerated().allSatisfy { index, byte in
+      (97...122).contains(byte) || (65...90).contains(byte) || byte == 95
+        || (index > 0 && (48...57).contains(byte))
+    }
+    guard isName else {
+      throw NormaError(
+        .usage, "'\(folder.lastPathComponent)' is no name of a Python package",
+        help: "letters, digits and underscores: -o rms_torch")
+    }
+    guard !FileManager.default.fileExists(atPath: output) else {
+      throw NormaError(.io, "'\(output)' is there already", help: "choose another with -o")
+    }
+    let (files, library, className) = try options.withCompilation(of: name, registryOptions) {
+      compilation in
+      let package = TorchPackage(compilation)
+      let (files, library) = try package.files(
+        headers: try InstalledFile.folder(of: .header),
+        templates: try InstalledFile.torch.path(),
+        environment: ProcessInfo.processInfo.environment)
+      return (files, library, package.className)
+    }
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      for file in files {
+        try Data(file.bytes).write(to: folder.appendingPathComponent(file.name))
+      }
+    } catch {
+      throw NormaError(
+        .io, "'\(output)' cannot be written", help: "may you write to the folder it lies in?",
+        underlying: error)
+    }
+    let package = folder.lastPathComponent
+    if form.json {
+      return try form.write(json: ["folder": output, "package": package, "class": className])
+    }
+    var lines = [
+      StyledText("\(output)  \(library.manifest.norms.joined()) as \(package).\(className)")
+    ]
+    lines += options.remarks(library)
+    lines += [
+      StyledText("next:"), StyledText("  python \(output)/test_norm.py"),
+      StyledText("  python \(output)/benchmark.py"),
+      StyledText("  python -c 'import \(package); print(\(package).\(className)(\(64)))'"),
+    ]
+    try form.write(lines: lines)
+  }
+}
