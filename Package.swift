@@ -30,7 +30,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
   name: "Norma",
   products: [
-    .executable(name: "norma", targets: ["norma"])
+    .executable(name: "norma", targets: ["norma"]),
+    .library(name: "Norma", targets: ["Norma"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -78,6 +79,14 @@ let package = Package(
         "NormaNetwork", "NormaData", "NormaLab", "CLuaShim",
       ]),
     module("NormaTerminal"),
+    // All that a program of yours needs, under one name.
+    .target(
+      name: "Norma",
+      dependencies: [
+        "NormaCore", "NormaGraph", "NormaNorms", "NormaConformance", "NormaPlugins", "NormaNetwork",
+        "NormaData", "NormaExport",
+      ],
+      path: "Sources/NormaLibrary", swiftSettings: settings),
     .executableTarget(
       name: "norma",
       dependencies: [

@@ -6,14 +6,6 @@ import NormaNorms
 
 /// A Python package with a norm as a PyTorch module, over a compiled library.
 public struct TorchPackage: Sendable {
-  /// A file of the package.
-  public struct File: Sendable {
-    /// Its name.
-    public let name: String
-    /// Its bytes.
-    public let bytes: [UInt8]
-  }
-
   private let compilation: PluginCompilation
 
   /// The package of a norm that is compiled so.
@@ -35,7 +27,7 @@ public struct TorchPackage: Sendable {
   /// - Throws: as `PluginCompilation.library`; `io` when a template cannot be read.
   public func files(
     headers: String, templates: String, environment: [String: String]
-  ) throws(NormaError) -> (files: [File], library: PluginCompilation.Library) {
+  ) throws(NormaError) -> (files: [ExportedFile], library: PluginCompilation.Library) {
     let library = try compilation.library(headers: headers, environment: environment)
     let variants = try compilation.variants()
     let values = compilation.values
@@ -53,13 +45,14 @@ public struct TorchPackage: Sendable {
       infer: try variants.traced(values, channels: channels, .infer), groups: groups,
       chunk: chosen.stored.chunk)
     var files = [
-      File(name: "norm.so", bytes: library.bytes),
-      File(name: "_host.so", bytes: try host(headers, templates, environment)),
-      text("norm.json", try metadata(groups)), text("reference.py", try reference.text()),
-      text("__init__.py", initial(channels: channels, batch: chunk ?? 1)),
+      ExportedFile(name: "norm.so", bytes: library.bytes),
+      ExportedFile(name: "_host.so", bytes: try host(headers, templates, environment)),
+      ExportedFile("norm.json", try metadata(groups)),
+      ExportedFile("reference.py", try reference.text()),
+      ExportedFile("__init__.py", initial(channels: channels, batch: chunk ?? 1)),
     ]
     for name in ["_norma.py", "test_norm.py", "benchmark.py", "host.c"] {
-      files.append(File(name: name, bytes: try Self.read(templates + "/" + name)))
+      files.append(ExportedFile(name: name, bytes: try Self.read(templates + "/" + name)))
     }
     return (files, library)
   }
@@ -86,10 +79,6 @@ public struct TorchPackage: Sendable {
     } catch {
       throw NormaError(.io, "cannot read '\(path)', a part of Norma", underlying: error)
     }
-  }
-
-  private func text(_ name: String, _ text: String) -> File {
-    File(name: name, bytes: Array(text.utf8))
   }
 
   /// A number of channels that suits the default settings.
