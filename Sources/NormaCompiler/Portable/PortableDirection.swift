@@ -255,7 +255,8 @@ struct PortableDirection {
     var lines = [
       "static i64 \(name)_pieces(const job *j) {", "  \(Self.sizes(nodes.extents))",
       "  const i64 units = \(units);",
-      "  return units < PIECES ? units : PIECES;", "}", "",
+      "  i64 most = \(Self.count(.all)) / PIECE;", "  if (most > PIECES) most = PIECES;",
+      "  if (most > units) most = units;", "  return most < 1 ? 1 : most;", "}", "",
       "static i64 \(name)_memory(const job *j) {", "  \(Self.sizes(nodes.extents))",
       "  const i64 pieces = \(name)_pieces(j);",
     ]

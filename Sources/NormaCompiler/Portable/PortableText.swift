@@ -24,8 +24,10 @@ package enum PortableText {
     typedef int64_t i64;
     #define IN static inline __attribute__((always_inline, unused))
 
-    /* Sums over units of work are made in at most so many pieces, whatever the number of threads. */
+    /* Sums over units of work are made in at most so many pieces, of at least so many elements, whatever
+       the number of threads. */
     #define PIECES 32
+    #define PIECE 8192
 
     /* Where the elements of an input lie: the stride of the batch, and the offset of each position and
        each channel. */
