@@ -33,9 +33,10 @@ public enum StrainCheck: String, CaseIterable, Sendable {
     case .wallBefore: try check.checkWalls(.before, counts)
     case .randomBits: try check.checkRandomBits(ordinary)
     case .leaks:
-      if let (example, mode) = check.taken(ordinary).first { try check.checkLeaks(example, mode) }
+      let (example, mode) = try check.taken(ordinary)[0]
+      try check.checkLeaks(example, mode)
     case .concurrency:
-      for (example, mode) in check.taken(ordinary).prefix(3) {
+      for (example, mode) in try check.taken(ordinary).prefix(3) {
         try check.checkConcurrency(example, mode)
       }
     }
@@ -57,30 +58,45 @@ extension NormCheck {
     let layer = try NormLayer(spec, in: registry, channelShape: example.layout.channelShape)
     let harness = try KernelHarness(
       layer: layer, layout: example.layout, mode: mode, executor: options.executor,
-      shift: example.shift, wall: wall, sharing: shared)
+      gradient: layer.entry.provider.givesGradients, shift: example.shift, wall: wall,
+      sharing: shared)
     fill(harness, example)
     return harness
   }
 
   /// The examples that are accepted, in training where the norm can be trained with.
-  fileprivate func taken(_ examples: [CheckCase]) -> [(CheckCase, Mode)] {
-    examples.dropFirst().compactMap { example in
-      for mode in [Mode.train, .infer] where (try? made(example, mode)) != nil {
-        return (example, mode)
+  ///
+  /// - Throws: why the last was refused, when all are: then nothing was tried.
+  fileprivate func taken(_ examples: [CheckCase]) throws(NormaError) -> [(CheckCase, Mode)] {
+    var found: [(CheckCase, Mode)] = []
+    var refusal = NormaError(.gate, "there is no shape to try")
+    for example in examples.dropFirst() {
+      for mode in [Mode.train, .infer] {
+        do throws(NormaError) {
+          _ = try made(example, mode)
+          found.append((example, mode))
+          break
+        } catch {
+          refusal = error
+        }
       }
-      return nil
     }
+    guard !found.isEmpty else { throw refusal }
+    return found
   }
 
-  /// Forward and backward, which must not write what is not theirs.
+  /// Forward and, where the norm has it, backward, which must not write what is not theirs.
   private func step(_ harness: KernelHarness, _ example: CheckCase) throws(NormaError) {
     try harness.forward()
-    try harness.backward(outputGradient(example))
+    if harness.layer.entry.provider.givesGradients {
+      try harness.backward(outputGradient(example))
+    }
     try require(
       harness.violations.isEmpty, harness.violations.first ?? "", example, harness.mode)
   }
 
   fileprivate func checkWalls(_ wall: MemoryWall, _ counts: ChannelCounts) throws(NormaError) {
+    _ = try taken(CheckCase.ordinary(counts))
     for mode in Mode.allCases {
       for example in try CheckCase.ordinary(counts) + CheckCase.degenerate(counts)
         + CheckCase.strided(counts)
@@ -97,6 +113,7 @@ extension NormCheck {
   }
 
   fileprivate func checkRandomBits(_ examples: [CheckCase]) throws(NormaError) {
+    _ = try taken(examples)
     for mode in Mode.allCases {
       for (number, example) in examples.enumerated() {
         guard let harness = try? made(example, mode) else { continue }
@@ -116,12 +133,13 @@ extension NormCheck {
     // One harness, so that only what the norm itself takes can grow.
     let harness = try made(example, mode)
     let (layer, call) = (harness.layer, harness.call())
+    let hasBackward = layer.entry.provider.givesGradients
     func cycles(_ count: Int) throws(NormaError) -> Int {
       for _ in 0..<count {
         let kernel = try layer.kernel(
-          for: example.layout, mode: mode, executor: options.executor, gradient: true)
+          for: example.layout, mode: mode, executor: options.executor, gradient: hasBackward)
         try kernel.forward(call)
-        try kernel.backward(call)
+        if hasBackward { try kernel.backward(call) }
       }
       return Heap.bytes
     }

@@ -41,6 +41,8 @@ public protocol NormProvider: Sendable {
   var fusesNeighbours: Bool { get }
   /// How a layer splits its roles, given resolved hyper-parameters.
   func splits(_ hyper: [String: HyperValue], channels: Int) throws(NormaError) -> Splits
+  /// Whether kernels have a backward direction; true unless said otherwise.
+  var givesGradients: Bool { get }
   /// Builds a kernel.
   func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel
 }
@@ -48,6 +50,8 @@ public protocol NormProvider: Sendable {
 extension NormProvider {
   /// Kernels written by hand do what they were written for.
   public var fusesNeighbours: Bool { false }
+  /// All but some compiled plugins.
+  public var givesGradients: Bool { true }
 }
 
 /// Who put a norm in the registry.

@@ -14,6 +14,8 @@ struct PluginNorm: NormProvider {
 
   var schema: NormSchema { definition?.schema ?? descriptor.schema }
 
+  var givesGradients: Bool { descriptor.norm.backward != nil }
+
   var speaker: Speaker {
     Speaker(
       name: "norm.\(schema.name)", plugin: "\(identity.id) \(identity.version)",

@@ -111,6 +111,27 @@ struct ExamplePluginTests {
     #expect(!found.output.contains("example"))
   }
 
+  @Test("The memory of a norm without gradient is tried too")
+  func forwardOnly() throws {
+    let bench = try Workbench()
+    let folder = Command.root.appending(path: "Plugins/example-scale").path
+    let source = try String(contentsOfFile: folder + "/scale.c", encoding: .utf8)
+    #expect(source.contains(".backward = backward,"))
+    try source.replacingOccurrences(of: ".backward = backward,", with: "")
+      .write(toFile: bench.path("scale.c"), atomically: true, encoding: .utf8)
+    let header = Command.root.appending(path: "Sources/CNormaABI/include").path
+    let library = bench.path("scale.so")
+    let built = try Command(
+      [
+        "cc", "-w", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I", header, "-I", folder,
+        "-o", library, bench.path("scale.c"), "-lm",
+      ], program: Self.env)
+    #expect(built.status == 0, "\(built.errors)")
+    let found = try Command(["plugins", "check", library, "--json"])
+    let items = try #require(found.json as? [[String: Any]]).filter { $0["level"] as? Int == 4 }
+    #expect(items.count >= 4 && items.allSatisfy { $0["outcome"] as? String == "PASS" })
+  }
+
   @Test("What is no id is told")
   func wrongNames() throws {
     for name in ["scale", "Acme/scale", "acme/", "acme/a/b", "../x"] {
