@@ -63,6 +63,12 @@ def _host():
     return _loaded
 
 
+def _attribute(name):
+    """The name of a parameter or buffer as a module's attribute: modules have words of their own."""
+    taken = hasattr(torch.nn.Module, name) or name in ("channels", "axis", "settings", "training")
+    return name + "_" if taken else name
+
+
 class _Layer:
     """An instance of the norm for some settings, and the memory that its calls need."""
 
@@ -189,9 +195,10 @@ class Norm(torch.nn.Module):
         for state in NORM["parameters"]:
             value = self._initial(state) if self._is_present(state) else None
             self.register_parameter(
-                state["name"], None if value is None else torch.nn.Parameter(value))
+                _attribute(state["name"]), None if value is None else torch.nn.Parameter(value))
         for state in NORM["buffers"]:
-            self.register_buffer(state["name"], self._initial(state) if self._is_present(state) else None)
+            self.register_buffer(
+                _attribute(state["name"]), self._initial(state) if self._is_present(state) else None)
 
     @staticmethod
     def _check(hyper, value):
@@ -243,7 +250,7 @@ class Norm(torch.nn.Module):
         inputs = [x] + [next(given) for _ in NORM["inputs"]]
         parameters = [
             next(given) if self._is_present(state) else None for state in NORM["parameters"]]
-        buffers = [None if without_buffers else getattr(self, s["name"]) for s in NORM["buffers"]]
+        buffers = [None if without_buffers else getattr(self, _attribute(s["name"])) for s in NORM["buffers"]]
         return inputs + parameters + buffers
 
     @staticmethod
@@ -285,7 +292,7 @@ class Norm(torch.nn.Module):
             seconds.append(tensor)
         parameters = []
         for state in NORM["parameters"] + NORM["buffers"]:
-            tensor = getattr(self, state["name"])
+            tensor = getattr(self, _attribute(state["name"]))
             if tensor is not None:
                 self._usable(state["name"], tensor)
                 if state in NORM["parameters"]:

@@ -29,11 +29,15 @@ module = package.MODULE(shape[-1])
 if package.NORM["inputs"]:
     sys.exit("the benchmark is for norms without second inputs")
 own = torch.nn.RMSNorm(shape[-1], eps=1e-5) if hasattr(torch.nn, "RMSNorm") else None
-parameters = dict(module.named_parameters())
+def named(states, tensors):
+    return dict(zip((s["name"] for s in states if module._is_present(s)), tensors))
+
+
+parameters = named(package.NORM["parameters"], module.parameters())
 
 
 def eager(x):
-    buffers = {n: b.clone() for n, b in module.named_buffers()}
+    buffers = named(package.NORM["buffers"], (b.clone() for b in module.buffers()))
     return reference(x, [], parameters, buffers, module.settings, True, -1)[0]
 
 
