@@ -148,24 +148,23 @@ public struct CPackage: Sendable {
     }
   }
 
-  private var forwardArguments: String {
+  /// What both directions take first.
+  private var commonArguments: [String] {
     var list = ["const \(name)_shape *shape"]
     if !reals.isEmpty { list.append("const \(name)_settings *settings") }
     list.append("const float *x")
     if !schema.inputs.isEmpty { list.append("const \(name)_inputs *inputs") }
     if !parameters.isEmpty { list.append("const \(name)_parameters *parameters") }
     if !buffers.isEmpty { list.append("const \(name)_buffers *buffers") }
-    return (list + ["float *y", "void *saved", "void *workspace"]).joined(separator: ", ")
+    return list
+  }
+
+  private var forwardArguments: String {
+    (commonArguments + ["float *y", "void *saved", "void *workspace"]).joined(separator: ", ")
   }
 
   private var backwardArguments: String {
-    var list = ["const \(name)_shape *shape"]
-    if !reals.isEmpty { list.append("const \(name)_settings *settings") }
-    list.append("const float *x")
-    if !schema.inputs.isEmpty { list.append("const \(name)_inputs *inputs") }
-    if !parameters.isEmpty { list.append("const \(name)_parameters *parameters") }
-    if !buffers.isEmpty { list.append("const \(name)_buffers *buffers") }
-    list += ["const float *dy", "const void *saved", "float *dx"]
+    var list = commonArguments + ["const float *dy", "const void *saved", "float *dx"]
     if !schema.inputs.isEmpty { list.append("const \(name)_input_gradients *input_gradients") }
     if !parameters.isEmpty { list.append("const \(name)_gradients *gradients") }
     return (list + ["int accumulate", "void *workspace"]).joined(separator: ", ")

@@ -81,14 +81,7 @@ public struct PluginCompilation: Sendable {
         .usage, "norm.\(spec.name) is compiled already: it has no definition",
         help: "it comes from \(entry.source.text)")
     }
-    let parts = identity.norm.split(separator: "/", omittingEmptySubsequences: false)
-    let isID =
-      parts.count == 2
-      && parts.allSatisfy { part in
-        !part.isEmpty
-          && part.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
-      }
-    guard isID else {
+    guard PluginDescriptor.isNormID(identity.norm) else {
       throw NormaError(
         .usage, "'\(identity.norm)' is not of the form vendor/name",
         help: "lower-case letters, digits and underscores: acme/scale")

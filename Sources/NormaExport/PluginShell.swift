@@ -172,9 +172,11 @@ enum PluginShell {
       if (self != NULL) self->host->release(self->host, self);
     }
 
-    /* The sizes of a job. */
+    /* The sizes of a job, where the call is one that can be run. */
     static int32_t sizes(
         const instance *self, const norma_call *call, job *j, norma_error *error) {
+      if (!norma_tail_is_zero(call, sizeof *call))
+        return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "a call newer than this plugin");
       const norma_layout *x = call->inputs[0].layout;
       const i64 batch = count_of(x, NORMA_ROLE_BATCH), channels = count_of(x, NORMA_ROLE_CHANNEL);
       memset(j, 0, sizeof *j);
@@ -210,24 +212,17 @@ enum PluginShell {
     /* The order of a dense tensor: 0 batch, space, channels; 1 batch, channels, space; -1 neither. */
     static int order_of(const norma_layout *x) {
       i64 stride = 1;
-      int last = 1, first = 1, seen = 8;
+      int last = 1, first = 1, before = 8, swapped_before = 8;
       for (uint32_t a = x->rank; a-- > 0;) {
         if (x->shape[a] == 1) continue;
         if (x->strides[a] != stride) return -1;
         stride *= x->shape[a];
-      }
-      for (uint32_t a = x->rank; a-- > 0;) {
-        if (x->shape[a] == 1) continue;
-        const int role = x->roles[a];
-        if (role > seen) last = 0;
-        seen = role;
-      }
-      seen = 8;
-      for (uint32_t a = x->rank; a-- > 0;) {
-        if (x->shape[a] == 1) continue;
-        const int role = x->roles[a] == NORMA_ROLE_BATCH ? 0 : 6 - x->roles[a];
-        if (role > seen) first = 0;
-        seen = role;
+        /* Roles grow in the order batch, space, channels; those that are swapped in the other. */
+        const int role = x->roles[a], swapped = role == NORMA_ROLE_BATCH ? 0 : 6 - role;
+        if (role > before) last = 0;
+        if (swapped > swapped_before) first = 0;
+        before = role;
+        swapped_before = swapped;
       }
       return last ? 0 : first ? 1 : -1;
     }
@@ -261,8 +256,6 @@ enum PluginShell {
         const void *instance_, const norma_call *call, norma_plan *out, norma_error *error) {
       const instance *self = instance_;
       job j;
-      if (!norma_tail_is_zero(call, sizeof *call))
-        return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "a call newer than this plugin");
       const int32_t status = sizes(self, call, &j, error);
       if (status != NORMA_OK) return status;
       const program *p = &self->level->programs[number_of(self, call)];
@@ -319,8 +312,6 @@ enum PluginShell {
         const void *instance_, const norma_call *call, norma_error *error, int backward) {
       const instance *self = instance_;
       job j;
-      if (!norma_tail_is_zero(call, sizeof *call))
-        return norma_fail(error, NORMA_UNSUPPORTED, 0, 0, "a call newer than this plugin");
       const int32_t status = sizes(self, call, &j, error);
       if (status != NORMA_OK) return status;
       place places[INPUTS];

@@ -101,7 +101,8 @@ package struct PluginDescriptor: @unchecked Sendable {
     }
   }
 
-  private static func isNormID(_ id: String) -> Bool {
+  /// Whether a text is an id of the form vendor/name.
+  package static func isNormID(_ id: String) -> Bool {
     let parts = id.split(separator: "/", omittingEmptySubsequences: false)
     return parts.count == 2
       && parts.allSatisfy { part in

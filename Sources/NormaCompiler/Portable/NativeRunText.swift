@@ -8,9 +8,7 @@ struct NativeRunText {
   let fields: String
 
   /// Writes the function `NAME_run`; nil where the plans of three batches do not lie on a line.
-  init?(
-    _ plans: [TilePlan], batches: [Int], program: NormProgram, name: String, isBackward: Bool
-  ) {
+  init?(_ plans: [TilePlan], batches: [Int], name: String) {
     let plan = plans[0]
     func line(_ value: (TilePlan) -> Double) -> Affine? { Affine(plans.map(value), batches) }
     func same(_ value: (TilePlan) -> Int) -> Bool {

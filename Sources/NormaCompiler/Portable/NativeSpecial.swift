@@ -10,9 +10,6 @@ package struct NativeSpecial {
   /// The C text behind `NativePrelude` and `NativeRunText.types`: functions `NAME_forward`,
   /// `NAME_backward` and the table entry `NAME`.
   package let text: String
-  /// The tensor that it was made for.
-  package let layout: TensorLayout
-
   /// Writes the text; nil when this norm has no such code for the tensor.
   ///
   /// - Parameter lanes: floats of a vector, 16 or 8.
@@ -30,7 +27,6 @@ package struct NativeSpecial {
       let isPerRow = rows != nil && batches[0] != batches[1]
       if let text = try Self.text(program, shape, lanes, name, batches, isPerRow) {
         self.text = text
-        self.layout = layout
         return
       }
     }
@@ -77,8 +73,7 @@ package struct NativeSpecial {
     guard !forward[0].form.packed,
       let lines = NativeText.functions(forward[0], prefix: name + "_f", lanes),
       NativeText.functions(forward[2], prefix: name + "_f", lanes) == lines,
-      let run = NativeRunText(
-        forward, batches: batches, program: program, name: name + "_f", isBackward: false)
+      let run = NativeRunText(forward, batches: batches, name: name + "_f")
     else { return nil }
     var all = lines + run.text
     let savedDoubles = kernels.map { Double($0.savedDoubles) }
@@ -87,8 +82,7 @@ package struct NativeSpecial {
     if backward.count == 3 {
       guard let lines = NativeText.functions(backward[0], prefix: name + "_b", lanes),
         NativeText.functions(backward[2], prefix: name + "_b", lanes) == lines,
-        let run = NativeRunText(
-          backward, batches: batches, program: program, name: name + "_b", isBackward: true)
+        let run = NativeRunText(backward, batches: batches, name: name + "_b")
       else { return nil }
       all += lines + run.text
       backwardFields = run.fields

@@ -49,10 +49,7 @@ extension PortableDirection {
     body.open("for (i64 i = 0; i < \(count); i++) {")
     body.add("double sum = \(start(node));")
     let piece = "q\(node)[piece * (\(count)) + i]"
-    let isRoot = isSum(node) && "\(graph.nodes[node].kind)".contains("norm")
-    let join =
-      isSum(node) && !isRoot
-      ? "sum += \(piece);" : isRoot ? "sum += \(piece);" : taking(node, into: "sum", piece)
+    let join = isSum(node) ? "sum += \(piece);" : taking(node, into: "sum", piece)
     body.add("for (i64 piece = 0; piece < pieces; piece++) \(join)")
     body.add("v\(node)[i] = \(finished(node, "sum"));")
     body.close()

@@ -180,17 +180,18 @@ struct PortableDirection {
 
   // MARK: memory
 
-  /// The arrays, as C pointers into the memory given; the last line leaves its end in `w`.
-  var arrays: [String] {
-    var lines = ["double *w = j->work;"]
-    for node in graph.nodes.indices where hasArray(node) {
+  /// The arrays and how many doubles each has, in the order of memory.
+  private var slots: [(name: String, count: String)] {
+    graph.nodes.indices.filter(hasArray).flatMap { node in
       let count = Self.count(graph.nodes[node].domain)
-      lines.append("double *const v\(node) = w; w += \(count);")
-      if isPartial(node) {
-        lines.append("double *const q\(node) = w; w += pieces * \(count);")
-      }
+      return [("v\(node)", count)] + (isPartial(node) ? [("q\(node)", "pieces * \(count)")] : [])
     }
-    return lines
+  }
+
+  /// The arrays, as C pointers into the memory given.
+  private var arrays: [String] {
+    ["double *w = j->work;"]
+      + slots.map { "double *const \($0.name) = w; w += \($0.count);" }
   }
 
   /// Everything that the loops name.
@@ -260,8 +261,8 @@ struct PortableDirection {
       "static i64 \(name)_memory(const job *j) {", "  \(Self.sizes(nodes.extents))",
       "  const i64 pieces = \(name)_pieces(j);",
     ]
-    lines += arrays.map { "  " + $0.replacing("double *w = j->work", with: "double *w = 0") }
-    lines += ["  return w - (double *)0;", "}", ""]
+    lines += ["  i64 count = 0;"] + slots.map { "  count += \($0.count);" }
+    lines += ["  return count;", "}", ""]
     let passes = nodes.passCount
     let sweeps = lead.isEmpty ? (0..<passes).map { $0..<($0 + 1) } : [0..<passes]
     for (number, sweep) in sweeps.enumerated() { lines += sweepText(number, sweep) }

@@ -10,8 +10,6 @@ package struct PortableProgram {
   package let text: String
   /// The roles of each value that goes from forward to backward, in doubles.
   let saved: [RoleSet]
-  /// Whether there is a backward function.
-  package let hasBackward: Bool
 
   /// Writes the functions `NAME_forward` and, for a program with gradients, `NAME_backward`; beside
   /// each, one that says how much memory it works in.
@@ -37,8 +35,7 @@ package struct PortableProgram {
       joint.outputs.prefix(forward.count).map { ($0.name, expressions[$0.node]) }
         + kept.enumerated().map { ("saved:\($0.offset)", expressions[$0.element]) })
     var directions = [("forward", forwardGraph)]
-    hasBackward = !backward.isEmpty
-    if hasBackward {
+    if !backward.isEmpty {
       let numbers = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) })
       let rewritten = joint.rewriting { index, node, _ in
         numbers[index].map { Expr.saved($0, domain: node.domain) }

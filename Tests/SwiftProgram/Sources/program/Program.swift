@@ -1,5 +1,6 @@
 // Registers a norm of its own, holds it to the contract, loads compiled plugins that are named as
 // arguments, and trains the same network with each norm.
+import Glibc
 import Norma
 
 @main
@@ -9,7 +10,7 @@ struct Program {
       try run(plugins: Array(CommandLine.arguments.dropFirst()))
     } catch {
       print("\(error)")
-      fatalError("the program failed")
+      exit(1)
     }
   }
 
