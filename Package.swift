@@ -59,7 +59,7 @@ let package = Package(
       "NormaPlugins",
       [
         "NormaCore", "NormaSystem", "NormaGraph", "NormaNorms", "NormaConformance", "CNormaABI",
-        "CKernels",
+        "CKernels", "CSystem",
       ]),
     module(
       "NormaExport",
@@ -99,8 +99,8 @@ let package = Package(
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "NormaCore", "NormaSystem", "NormaNorms", "NormaPlugins", "NormaNetwork", "NormaLab",
-        "NormaLua", "CNormaABI",
+        "NormaCore", "NormaSystem", "NormaNorms", "NormaCompiler", "NormaConformance",
+        "NormaPlugins", "NormaExport", "NormaNetwork", "NormaLab", "NormaLua", "CNormaABI",
       ],
       path: "Tests/Fuzz", swiftSettings: settings),
     tests("NormaCoreTests", ["NormaCore"]),

@@ -27,6 +27,8 @@ struct NormCheck {
   var ledger = Ledger()
   /// Whether the float64 reference can be asked.
   var hasReference = false
+  /// Whether the norm has a backward pass.
+  var givesGradients = true
   var accepted = 0
 
   init(spec: NormSpec, registry: NormRegistry, options: ConformanceOptions) {
@@ -38,6 +40,8 @@ struct NormCheck {
   mutating func run() throws(NormaError) {
     let entry = try registry.entry(spec.name)
     hasReference = entry.provider.definition != nil && !options.executor.isReference
+    givesGradients = entry.provider.givesGradients
+    if !givesGradients { ledger.remark("gradients", "the norm gives none: it serves inference") }
     let counts = try ChannelCounts(spec, in: registry)
     if let (channels, message) = counts.failure {
       ledger.remark("every number of channels suits", "not \(channels): \(message)")
@@ -68,7 +72,7 @@ struct NormCheck {
       }
       for example in try CheckCase.large(counts) { try checkThreads(example, mode) }
       try checkEmpty(counts, mode)
-      if options.differences { try checkDifferences(counts, mode) }
+      if options.differences, givesGradients { try checkDifferences(counts, mode) }
     }
     try checkClaims(counts)
     if !hasReference {
@@ -169,7 +173,9 @@ struct NormCheck {
     let input = example.description(harness.mode)
     do throws(NormaError) {
       try harness.forward()
-      try harness.backward(outputGradient(example), accumulate: accumulate)
+      if givesGradients {
+        try harness.backward(outputGradient(example), accumulate: accumulate)
+      }
     } catch {
       ledger.expect("an accepted shape runs", false, on: input, error.description)
       return false

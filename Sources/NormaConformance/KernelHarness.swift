@@ -51,7 +51,7 @@ public final class KernelHarness {
   /// Builds the kernel and allocates.
   ///
   /// - Parameters:
-  ///   - gradient: whether `backward` will be called.
+  ///   - gradient: whether `backward` will be called; a norm without one is built for inference.
   ///   - shift: how many floats the tensors lie off 64-byte alignment.
   ///   - wall: where memory begins that ends the process when touched; what a call must not write is then
   ///     protected from it.
@@ -66,6 +66,7 @@ public final class KernelHarness {
       throw NormaError(
         .usage, "strides \(layout.strides) run backwards", help: "give strides of 0 or more")
     }
+    let gradient = gradient && layer.entry.provider.givesGradients
     if let shared {
       kernel = shared
     } else {

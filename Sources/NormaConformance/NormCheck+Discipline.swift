@@ -39,6 +39,9 @@ extension NormCheck {
     guard run(first, example) else { return }
     expectSame("a repeated step gives the same bits", bits, StepBits(first), on: input)
 
+    if mode == .infer { try checkForwardOnly(example, first.y) }
+    guard givesGradients else { return }
+
     let plain = first.parameterGradients
     var random = RandomSource(seed: options.seed, purpose: "accumulated")
     let before = plain.mapValues { $0.map { _ in Float(random.normal()) } }
@@ -60,7 +63,6 @@ extension NormCheck {
       StepBits(first, replacing: plain), on: input)
 
     try checkUnwanted(example, mode, bits)
-    if mode == .infer { try checkForwardOnly(example, first.y) }
   }
 
   /// Each gradient left out in turn: the others must not change.

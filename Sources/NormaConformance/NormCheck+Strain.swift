@@ -58,8 +58,7 @@ extension NormCheck {
     let layer = try NormLayer(spec, in: registry, channelShape: example.layout.channelShape)
     let harness = try KernelHarness(
       layer: layer, layout: example.layout, mode: mode, executor: options.executor,
-      gradient: layer.entry.provider.givesGradients, shift: example.shift, wall: wall,
-      sharing: shared)
+      shift: example.shift, wall: wall, sharing: shared)
     fill(harness, example)
     return harness
   }

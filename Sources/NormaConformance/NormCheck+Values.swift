@@ -88,6 +88,11 @@ extension NormCheck {
         bound: bound, on: input)
     }
     measure("'y'", tested.y, reference.y, output)
+    for state in tested.layer.buffers where tested.mode == .train {
+      let name = state.spec.name
+      measure("buffer '\(name)'", tested.buffers[name], reference.buffers[name], output)
+    }
+    guard givesGradients else { return }
     // Where y hardly follows x, its gradient is what terms of the slope over the range of x leave of
     // each other; where each value is a statistic of its own, the slope is that of each.
     let slope =
@@ -121,10 +126,6 @@ extension NormCheck {
         "gradient of '\(name)'", tested.parameterGradients[name],
         reference.parameterGradients[name], gradient,
         floor: floor(sumOf: terms))
-    }
-    for state in tested.layer.buffers where tested.mode == .train {
-      let name = state.spec.name
-      measure("buffer '\(name)'", tested.buffers[name], reference.buffers[name], output)
     }
   }
 

@@ -1,13 +1,13 @@
 import NormaCompiler
-import NormaCore
+package import NormaCore
 import NormaGraph
-import NormaNorms
+package import NormaNorms
 
 /// All forms that a norm's settings give its formula, each traced once.
 ///
 /// Booleans and words are taken in every combination. An integer may have any value where the formula
 /// is the same for all of them but for how many groups or chunks there are; else only the one it has.
-struct NormVariants {
+package struct NormVariants {
   typealias Condition = StoredDefinition.Condition
 
   struct Variant {
@@ -43,7 +43,9 @@ struct NormVariants {
   /// Traces a definition; `values` are all its hyper-parameters, resolved.
   ///
   /// - Throws: `usage` for what no library can say, with what it is; what the formula itself throws.
-  init(_ definition: NormDefinition, values: [String: HyperValue]) throws(NormaError) {
+  package init(
+    _ definition: NormDefinition, values: [String: HyperValue]
+  ) throws(NormaError) {
     self.definition = definition
     schema = definition.schema
     defaults = values
@@ -66,7 +68,7 @@ struct NormVariants {
   }
 
   /// The definition as data.
-  var stored: StoredDefinition {
+  package var stored: StoredDefinition {
     StoredDefinition(schema, formulas: formulas, variants: variants.map(\.stored))
   }
 

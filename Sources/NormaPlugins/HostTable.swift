@@ -1,4 +1,5 @@
 import CNormaABI
+import CSystem
 import Foundation
 
 /// The C table through which plugins reach the services of the host.
@@ -30,8 +31,11 @@ final class HostTable: @unchecked Sendable {
     host.release = { _, memory in free(memory) }
     host.parallel_for = { host, threads, count, grain, body, context in
       guard let services = HostTable.services(of: host), let body, count > 0 else { return }
+      let caller = norma_here()
       services.parallelFor(max(Int(threads), 1), Int(count), max(Int(grain), 1)) {
+        let before = norma_enter(caller)
         body(context, Int64($0), Int64($1), UInt32($2))
+        _ = norma_enter(before)
       }
     }
     host.log = { host, level, text in

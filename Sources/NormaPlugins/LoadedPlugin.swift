@@ -25,7 +25,7 @@ struct LoadedPlugin: Sendable {
     try manifest?.require(read.identity, norms: read.descriptors.map(\.schema.name))
     entries = zip(read.descriptors, read.definitions).map {
       NormEntry(
-        PluginNorm(descriptor: $0, identity: read.identity, host: host, definition: $1),
+        PluginNorm($0, read.identity, path: path, host: host, definition: $1),
         source: .plugin(
           PluginOrigin(
             id: read.identity.id, version: read.identity.version,
@@ -40,7 +40,7 @@ struct LoadedPlugin: Sendable {
   ) throws(NormaError) -> (
     identity: PluginIdentity, descriptors: [PluginDescriptor], definitions: [NormDefinition?]
   ) {
-    let speaker = Speaker(name: "its entry function", plugin: path)
+    let speaker = Speaker(name: "its entry function", plugin: path, path: path)
     var raw: UnsafePointer<norma_plugin>?
     try speaker.check("load") { entry(host.pointer, &raw, $0) }
     try requireVersion(raw)
@@ -62,7 +62,7 @@ struct LoadedPlugin: Sendable {
     var definitions: [NormDefinition?] = []
     for index in 0..<plugin.norm_count {
       var norm: UnsafePointer<norma_norm>?
-      try speaker.check("get_norm(\(index))") { getNorm(index, &norm, $0) }
+      try speaker.check("get_norm") { getNorm(index, &norm, $0) }
       let descriptor = try PluginDescriptor(norm, index: index)
       guard !descriptors.contains(where: { $0.schema.name == descriptor.schema.name }) else {
         throw NormaError(.unavailable, "the plugin has two norms '\(descriptor.schema.name)'")

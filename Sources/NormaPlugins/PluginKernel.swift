@@ -187,7 +187,7 @@ struct PluginKernel: NormKernel {
 
   /// Builds the call on the stack and makes it.
   private func run(
-    _ owner: KernelCall, _ pass: Pass, _ task: String, _ function: Function?
+    _ owner: KernelCall, _ pass: Pass, _ task: StaticString, _ function: Function?
   ) throws(NormaError) {
     guard let function else { return }
     let half = layouts.inputCount + layouts.stateCount

@@ -9,6 +9,7 @@ struct PluginNorm: NormProvider {
   let identity: PluginIdentity
   var host: HostTable
 
+  let speaker: Speaker
   /// Its formula, where the library carries one.
   var definition: NormDefinition?
 
@@ -16,9 +17,17 @@ struct PluginNorm: NormProvider {
 
   var givesGradients: Bool { descriptor.norm.backward != nil }
 
-  var speaker: Speaker {
-    Speaker(
-      name: "norm.\(schema.name)", plugin: "\(identity.id) \(identity.version)",
+  init(
+    _ descriptor: PluginDescriptor, _ identity: PluginIdentity, path: String, host: HostTable,
+    definition: NormDefinition?
+  ) {
+    self.descriptor = descriptor
+    self.identity = identity
+    self.host = host
+    self.definition = definition
+    let schema = definition?.schema ?? descriptor.schema
+    speaker = Speaker(
+      name: "norm.\(schema.name)", plugin: "\(identity.id) \(identity.version)", path: path,
       hypers: schema.hyper.map(\.name), inputs: ["x"] + schema.inputs.map(\.name),
       states: descriptor.states.map(\.name))
   }
@@ -119,6 +128,7 @@ extension NormEntry {
 /// SAFETY: the interface makes instances immutable and lets calls on one run at once.
 final class PluginInstance: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer?
+  private let speaker: Speaker
   private let destroy: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
 
   /// Creates an instance for checked hyper-parameters.
@@ -133,7 +143,7 @@ final class PluginInstance: @unchecked Sendable {
     settings.norm = descriptor.index
     settings.channels = Int64(channels)
     var instance: UnsafeMutableRawPointer?
-    let speaker = norm.speaker
+    speaker = norm.speaker
     try speaker.check("create") { error in
       values.withUnsafeBufferPointer { buffer in
         settings.values = buffer.baseAddress
@@ -144,7 +154,7 @@ final class PluginInstance: @unchecked Sendable {
     destroy = descriptor.norm.destroy
   }
 
-  deinit { destroy?(pointer) }
+  deinit { speaker.inside("destroy") { destroy?(pointer) } }
 
   /// The values in descriptor order. Words point into the descriptor, which lives for the process.
   private static func values(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NormaPlugins
 
 /// The `norma` command.
 @main
@@ -28,6 +29,7 @@ struct Norma: ParsableCommand {
   /// Runs what the arguments ask for; every failure is rendered in one place.
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    PluginCrash.nameThem()
     do {
       try CommandNames.check(arguments, in: self)
       var command = try parseAsRoot(arguments)

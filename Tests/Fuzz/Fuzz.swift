@@ -14,10 +14,15 @@ import NormaNorms
 struct Fuzz {
   static func main() throws {
     var options = ["seed": 1, "from": 0, "count": 1000, "cycles": 0, "show": -1, "plugins": 0]
+    var isThreads = false
     var zoo = "Plugins/zoo"
     var library: String?
     var arguments = CommandLine.arguments.dropFirst()
     while let name = arguments.popFirst() {
+      if name == "--threads" {
+        isThreads = true
+        continue
+      }
       guard let value = arguments.popFirst() else { usage() }
       if name == "--zoo" {
         zoo = value
@@ -30,6 +35,7 @@ struct Fuzz {
       }
     }
     if let cycles = options["cycles"], cycles > 0 { return try Leaks.run(cycles) }
+    if isThreads { return try PluginFuzz.threads(library) }
     if let count = options["plugins"], count > 0 {
       return try PluginFuzz.run(count, seed: UInt64(options["seed"] ?? 1), library: library)
     }
@@ -51,7 +57,7 @@ struct Fuzz {
   private static func usage() -> Never {
     print(
       "fuzz [--seed N] [--from N] [--count N] [--show N] [--zoo FOLDER] | --cycles N"
-        + " | --plugins N [--library FILE.so]")
+        + " | --plugins N [--library FILE.so] | --threads --library FILE.so")
     exit(64)
   }
 

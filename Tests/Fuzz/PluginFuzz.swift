@@ -1,33 +1,77 @@
 import CNormaABI
 import Foundation
+import NormaCompiler
+import NormaConformance
 import NormaCore
+import NormaExport
 import NormaNorms
 import NormaPlugins
 import NormaSystem
 
-/// What a stranger's plugin brings is read before it is trusted: lock files, manifests, libraries and
-/// descriptors, mutated. Nothing that they say may end the process.
+/// What a stranger's plugin brings is read before it is trusted: lock files, manifests, libraries,
+/// descriptors and definitions, mutated. Nothing that they say may end the process.
 ///
 /// Descriptors keep their pointers, lengths and counts within what is there: those the host cannot check.
 enum PluginFuzz {
   static func run(_ count: Int, seed: UInt64, library: String?) throws {
     var random = RandomSource(seed: seed, purpose: "plugins")
     let image = try library.map { Array(try Data(contentsOf: URL(filePath: $0))) } ?? []
-    var accepted = [0, 0, 0, 0]
+    let definitions = try NormRegistry.builtIn().all.map(Definition.init)
+    var accepted = [0, 0, 0, 0, 0]
     for number in 0..<count {
-      let kind = image.isEmpty ? number % 3 : number % 4
+      let kind = image.isEmpty ? number % 4 : number % 5
       let isAccepted: Bool
       switch kind {
       case 0: isAccepted = (try? PluginLock(parsing: mutated(lock, &random))) != nil
       case 1: isAccepted = (try? PluginManifest(parsing: mutated(manifest, &random))) != nil
       case 2: isAccepted = descriptor(&random)
+      case 3: isAccepted = definitions[random.index(below: definitions.count)].mutant(&random)
       default: isAccepted = elf(image, &random)
       }
       if isAccepted { accepted[kind] += 1 }
     }
     print(
       "\(count) inputs; still accepted: lock files \(accepted[0]), manifests \(accepted[1]),"
-        + " descriptors \(accepted[2]), libraries \(accepted[3])")
+        + " descriptors \(accepted[2]), definitions \(accepted[3]), libraries \(accepted[4])")
+  }
+
+  /// A norm's formula as a compiled library carries it.
+  private struct Definition {
+    let schema: NormSchema
+    let text: [UInt8]
+
+    init(_ entry: NormEntry) throws {
+      guard let definition = entry.provider.definition else {
+        throw NormaError(.internal, "\(entry.schema.name) has no formula")
+      }
+      schema = definition.schema
+      text = Array(
+        try JSONEncoder().encode(
+          NormVariants(definition, values: schema.resolve([:])).stored))
+    }
+
+    /// Reads the text, changed, and uses what is read.
+    func mutant(_ random: inout RandomSource) -> Bool {
+      guard
+        let stored = try? JSONDecoder().decode(
+          StoredDefinition.self, from: Data(mutated(text, &random))),
+        let definition = try? stored.definition(schema), let values = try? schema.resolve([:])
+      else { return false }
+      for mode in Mode.allCases {
+        _ = try? definition.program(hyper: values, channels: 64, mode: mode, gradient: true)
+      }
+      return true
+    }
+  }
+
+  /// Eight threads at once in one instance of each norm of a library, each with memory of its own.
+  static func threads(_ library: String?) throws {
+    let registry = NormRegistry()
+    if let library { try PluginLoader().load(library, into: registry) }
+    for entry in registry.all {
+      try StrainCheck.concurrency.run(NormSpec(entry.schema.name), in: registry)
+      print("\(entry.schema.name): eight threads in one instance")
+    }
   }
 
   private static let lock = Array(

@@ -18,6 +18,24 @@ int norma_start(const char *path, char *const arguments[], char *const environme
 /* Lets this process end with the one that started it, or after so many seconds, whichever comes first. */
 void norma_end_with_parent(unsigned seconds);
 
+/* Whose code a thread runs, for whoever must say so when it ends the process. Texts that stay for
+ * ever; all NULL: nobody's but the program's own. */
+typedef struct norma_place {
+  const char *who;
+  const char *task;
+  const char *more; /* further lines, each with a line feed before it */
+} norma_place;
+
+/* Notes that this thread now runs `next`'s code; returns whose it ran before. */
+norma_place norma_enter(norma_place next);
+
+/* Whose code this thread runs. */
+norma_place norma_here(void);
+
+/* From here on a crash in noted code is named on standard error before the process ends by the same
+ * signal; any other crash goes to whoever handled it before. */
+void norma_name_crashes(void);
+
 /* The bytes that malloc has given out in this process and not got back. */
 size_t norma_heap_bytes(void);
 

@@ -106,7 +106,7 @@ extension PluginCheck {
     let entry = try library.entry()
     let host = HostTable(services: services)
     var raw: UnsafePointer<norma_plugin>?
-    try Speaker(name: "its entry function", plugin: file.path).check("load") {
+    try Speaker(name: "its entry function", plugin: file.path, path: file.path).check("load") {
       entry(host.pointer, &raw, $0)
     }
     return raw

@@ -73,7 +73,8 @@ public struct PluginCheck: Sendable {
         try body()
         report(PluginCheckResult(item.name, level: item.level, norm: norm, .pass))
       } catch {
-        let text = ([error.message] + error.notes).joined(separator: "; ")
+        let help = error.help.map { ["try: " + $0] } ?? []
+        let text = ([error.message] + error.notes + help).joined(separator: "; ")
         report(PluginCheckResult(item.name, level: item.level, norm: norm, .fail, text))
       }
     }
