@@ -92,7 +92,7 @@ let package = Package(
       dependencies: [
         "NormaCore", "NormaSystem", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
         "NormaPlugins", "NormaExport", "NormaNetwork", "NormaData", "NormaLab", "NormaLua",
-        "NormaTerminal", "CEdit",
+        "NormaTerminal", "CEdit", "CNormaABI",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -301,9 +301,8 @@ const norma_norm &norm() {
     n.state_count = state_count;
     n.schema_version = 1;
     n.layouts = NORMA_LAYOUT_ANY_AXES | NORMA_LAYOUT_STRIDED;
-    n.capabilities = NORMA_CAN_BATCH_STATISTICS | NORMA_CAN_DIFFER_IN_INFER | NORMA_CAN_PARTIAL_GRADIENT
-                     | NORMA_CAN_REPEAT_EXACTLY | NORMA_CAN_ANY_THREADS_EXACTLY | NORMA_CAN_FOLD
-                     | NORMA_NEEDS_INPUT;
+    n.capabilities =
+        NORMA_CAN_BATCH_STATISTICS | NORMA_CAN_DIFFER_IN_INFER | NORMA_CAN_PARTIAL_GRADIENT;
     n.create = create;
     n.destroy = destroy;
     n.plan = plan;

@@ -143,9 +143,6 @@ private let norm: UnsafePointer<norma_norm> = permanent(
     $0.state_count = 3
     $0.schema_version = 1
     $0.layouts = NORMA_LAYOUT_ANY_AXES | NORMA_LAYOUT_STRIDED
-    $0.capabilities =
-      UInt64(NORMA_CAN_REPEAT_EXACTLY) | UInt64(NORMA_CAN_ANY_THREADS_EXACTLY)
-      | UInt64(NORMA_NEEDS_INPUT)
     $0.create = { settings, out, error in
       status(error) {
         out?.pointee = Unmanaged.passRetained(Instance(try known(settings).host)).toOpaque()

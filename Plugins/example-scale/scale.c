@@ -298,8 +298,6 @@ static const norma_norm scale = {
     .state_count = 1,
     .schema_version = 1,
     .layouts = NORMA_LAYOUT_ANY_AXES | NORMA_LAYOUT_STRIDED,
-    .capabilities = NORMA_CAN_REPEAT_EXACTLY | NORMA_CAN_ANY_THREADS_EXACTLY | NORMA_NEEDS_INPUT
-                    | NORMA_CAN_IN_PLACE,
     .create = create,
     .destroy = destroy,
     .plan = plan,

@@ -1,9 +1,9 @@
 #ifndef CK_NET_MATH_H
 #define CK_NET_MATH_H
 #include "ck_math.h"
+#include "ck_target.h"
 
-/* One source, three instruction sets, chosen when the process starts. */
-#define CK_NET __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define CK_NET CK_CLONES
 #define CK_NET_INLINE static inline __attribute__((always_inline))
 
 /* The standard normal distribution function, within 1e-7, and within 1e-4 of itself above -6; it is

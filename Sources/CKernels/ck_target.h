@@ -2,7 +2,13 @@
 #ifndef CK_TARGET_H
 #define CK_TARGET_H
 
-#if defined(__x86_64__) && defined(__linux__)
+#ifdef __has_feature
+#define CK_SANITIZES_THREADS __has_feature(thread_sanitizer)
+#else
+#define CK_SANITIZES_THREADS 0
+#endif
+/* What picks a version runs before the sanitizer has begun. */
+#if defined(__x86_64__) && defined(__linux__) && !CK_SANITIZES_THREADS
 #define CK_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CK_CLONES

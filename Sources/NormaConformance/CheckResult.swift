@@ -43,8 +43,8 @@ public struct ConformanceOptions: Sendable {
   public var threads = [1, 2, 3]
   /// The error allowed in the output and the buffers.
   public var outputBound = 5e-7
-  /// The error allowed in gradients.
-  public var gradientBound = 5e-7
+  /// The error allowed in gradients, whose terms may cancel.
+  public var gradientBound = 2e-6
   /// The error allowed on inputs of mean 1e6, constant rows, outliers and values of 1e18.
   public var hardBound = 1e-6
   /// The error allowed against central differences in Double, through the reference.
@@ -54,6 +54,8 @@ public struct ConformanceOptions: Sendable {
   /// Whether to compare with finite differences at all; turn it off for a norm without a formula that
   /// stops gradients on purpose.
   public var differences = true
+  /// Is told what is tried next, so that whoever watches knows what a crash was about.
+  public var progress: @Sendable (String) -> Void = { _ in }
 
   /// The defaults.
   public init() {}

@@ -19,6 +19,12 @@ public func checkNorm(
   return check.ledger.results
 }
 
+/// Names of clauses that more than the kit looks for.
+public enum NormCheckNames {
+  /// Whether the executor that was asked for ran.
+  public static let machineCode = "machine code runs it"
+}
+
 /// The run of the contract on one norm.
 struct NormCheck {
   let spec: NormSpec
@@ -89,6 +95,7 @@ struct NormCheck {
     gradient: Bool = true
   ) throws(NormaError) -> KernelHarness? {
     let input = example.description(mode)
+    options.progress(input)
     let harness: KernelHarness
     do throws(NormaError) {
       let layer = try NormLayer(spec, in: registry, channelShape: example.layout.channelShape)
@@ -118,7 +125,7 @@ struct NormCheck {
       example.layout.count > 0
     {
       ledger.expect(
-        "machine code runs it", harness.kernel.executor == options.executor.name, on: input,
+        NormCheckNames.machineCode, harness.kernel.executor == options.executor.name, on: input,
         "the tile interpreter ran instead")
     }
     fill(harness, example)

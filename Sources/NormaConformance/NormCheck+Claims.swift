@@ -5,7 +5,12 @@ import NormaNorms
 /// What a norm says of itself, and what a user takes for granted: held to what is measured.
 extension NormCheck {
   mutating func checkClaims(_ counts: ChannelCounts) throws(NormaError) {
-    let schema = try registry.entry(spec.name).schema
+    let entry = try registry.entry(spec.name)
+    let schema = entry.schema
+    var remedy = "say claims = { infer = \"batch\" }"
+    if case .plugin = entry.source, entry.provider.definition == nil {
+      remedy = "declare NORMA_CAN_BATCH_STATISTICS without NORMA_CAN_DIFFER_IN_INFER"
+    }
     func probe(_ mode: Mode) -> NormProbe? {
       try? NormProbe(spec, in: registry, counts: counts, mode: mode, seed: options.seed)
     }
@@ -16,17 +21,29 @@ extension NormCheck {
     ledger.expect(
       "inference looks at one sample at a time",
       schema.claims.infersFromBatch || seen.isDisjoint(with: .batch), on: input + ", infer",
-      "an output depends on other samples: where that is meant, say claims = { infer = \"batch\" }")
+      "an output depends on other samples: where that is meant, \(remedy)")
     if schema.claims.infersFromBatch {
       ledger.expect(
         "claimed: inference looks at the batch", !seen.isDisjoint(with: .batch),
         on: input + ", infer", "no output depends on other samples")
     }
     if schema.buffers.isEmpty, schema.inputs.isEmpty {
+      let isSame = NormProbe.same(try train.y(train.x), try infer.y(infer.x), within: 1e-5)
+      if schema.claims.differsInInference == true {
+        ledger.expect(
+          "claimed: inference differs from training", !isSame, on: input, "outputs are the same")
+      } else {
+        ledger.expect(
+          "training and inference agree where nothing is kept", isSame, on: input,
+          "outputs differ between the modes, though the norm has no buffers")
+      }
+    }
+    // One that declares it may still cancel it, as batch renormalization does within its limits.
+    if schema.claims.usesBatch == false {
+      let found = try !train.mixes().isDisjoint(with: .batch)
       ledger.expect(
-        "training and inference agree where nothing is kept",
-        NormProbe.same(try train.y(train.x), try infer.y(infer.x), within: 1e-5), on: input,
-        "outputs differ between the modes, though the norm has no buffers")
+        "claimed: training does not look at other samples", !found, on: input + ", train",
+        "an output depends on other samples: declare NORMA_CAN_BATCH_STATISTICS")
     }
     if !schema.buffers.isEmpty { try checkBuffers(train, infer, schema, on: input) }
     if let claimed = schema.claims.statistics {

@@ -74,6 +74,9 @@ extension NormCheck {
     for unwanted in names.map({ Set([$0]) }) + [Set(names)] {
       fill(harness, example)
       harness.unwantedGradients = unwanted
+      options.progress(
+        example.description(mode)
+          + ", without the gradient of \(unwanted.sorted().joined(separator: ", "))")
       guard run(harness, example) else { return }
       let wanted = bits.gradients.filter { !unwanted.contains($0.key) }
       let found = StepBits(harness).gradients.filter { !unwanted.contains($0.key) }

@@ -55,6 +55,7 @@ extension NormCheck {
     _ example: CheckCase, _ mode: Mode, wall: MemoryWall = .none,
     sharing shared: (any NormKernel)? = nil
   ) throws(NormaError) -> KernelHarness {
+    options.progress(example.description(mode))
     let layer = try NormLayer(spec, in: registry, channelShape: example.layout.channelShape)
     let harness = try KernelHarness(
       layer: layer, layout: example.layout, mode: mode, executor: options.executor,
@@ -63,13 +64,13 @@ extension NormCheck {
     return harness
   }
 
-  /// The examples that are accepted, in training where the norm can be trained with.
+  /// The examples that are accepted, the smallest last, in training where the norm can be trained with.
   ///
   /// - Throws: why the last was refused, when all are: then nothing was tried.
   fileprivate func taken(_ examples: [CheckCase]) throws(NormaError) -> [(CheckCase, Mode)] {
     var found: [(CheckCase, Mode)] = []
     var refusal = NormaError(.gate, "there is no shape to try")
-    for example in examples.dropFirst() {
+    for example in examples.dropFirst() + examples.prefix(1) {
       for mode in [Mode.train, .infer] {
         do throws(NormaError) {
           _ = try made(example, mode)

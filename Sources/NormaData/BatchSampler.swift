@@ -34,9 +34,12 @@ public struct BatchSampler: Sendable {
   /// Makes a sampler over all of `data`.
   ///
   /// - Throws: `usage` when the batch size is not positive or no whole batch fits.
-  public init(over data: DataSet, batchSize: Int, seed: UInt64) throws(NormaError) {
+  public init(
+    over data: DataSet, batchSize: Int, seed: UInt64, at position: Position = Position()
+  ) throws(NormaError) {
     try self.init(
-      count: data.count, drawn: data.samplesPerEpoch, batchSize: batchSize, seed: seed)
+      count: data.count, drawn: data.samplesPerEpoch, batchSize: batchSize, seed: seed,
+      at: position)
   }
 
   /// Makes a sampler over `count` samples that goes on at `position`; where fewer are `drawn` in an

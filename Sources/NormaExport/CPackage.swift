@@ -19,7 +19,9 @@ public struct CPackage: Sendable {
     variants = try compilation.variants()
     values = compilation.values
     identity = compilation.identity
-    name = String(compilation.entry.schema.name.split(separator: "/").last ?? "norm")
+    let last = String(compilation.entry.schema.name.split(separator: "/").last ?? "norm")
+    // Its example is a file of its own, and C has words of its own.
+    name = last == "example" || Self.reserved.contains(last) ? last + "_norm" : last
   }
 
   private var schema: NormSchema { variants.schema }
@@ -96,7 +98,7 @@ public struct CPackage: Sendable {
     }
     if !schema.inputs.isEmpty {
       lines += [
-        "/* Second inputs, dense along their roles in the order batch, space, channel. */",
+        "/* Second inputs: as large as x, laid out like x; smaller ones dense along their roles. */",
         "typedef struct {",
       ]
       for input in schema.inputs {
@@ -124,18 +126,27 @@ public struct CPackage: Sendable {
     return lines.joined(separator: "\n")
   }
 
-  /// C has words that a norm may call its settings.
+  /// C and C++ have words that a norm may call its settings.
+  private static let reserved: Set<String> = Set(
+    """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const \
+    const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit \
+    export extern false float for friend goto if inline int long mutable namespace new noexcept not \
+    not_eq nullptr operator or or_eq private protected public register reinterpret_cast restrict \
+    return short signed sizeof static static_assert static_cast struct switch template this \
+    thread_local throw true try typedef typeid typename typeof union unsigned using virtual void \
+    volatile wchar_t while xor xor_eq
+    """.split(separator: " ").map(String.init))
+
   private static func word(_ name: String) -> String {
-    let words = [
-      "int", "double", "float", "for", "if", "default", "auto", "register", "signed", "static",
-    ]
-    return words.contains(name) ? name + "_" : name
+    // Macros have no small letters.
+    reserved.contains(name) || name == name.uppercased() ? name + "_" : name
   }
 
   private static func real(_ value: HyperValue) -> String {
     switch value {
-    case .real(let v): "\(v)"
-    case .ramp(let ramp): "\(ramp.first)"
+    case .real(let v): PortableText.number(v)
+    case .ramp(let ramp): PortableText.number(ramp.first)
     default: "0"
     }
   }
@@ -144,7 +155,12 @@ public struct CPackage: Sendable {
     switch state.initial {
     case .number(let value): "\(HyperValue.real(value))"
     case .hyper(let name): name
-    case .function: "a value of its size"
+    case .function(let value):
+      switch try? PluginText.power(value, of: state, in: schema.name) {
+      case (let factor, 0)?: "\(HyperValue.real(factor))"
+      case (let factor, let power)?: "\(HyperValue.real(factor)) * pow(channels, \(power))"
+      case nil: "a value of its size"
+      }
     }
   }
 
@@ -197,7 +213,8 @@ public struct CPackage: Sendable {
       "static const char *job_of(const \(name)_shape *s, job *j) {",
       "  if (s->batch < 1 || s->space < 1 || s->channels < 1) return \"sizes are at least 1\";",
       "  const i64 groups = \(Self.size(variant.stored.groups, integers));",
-      "  const i64 samples = \(variant.stored.chunk.map { Self.size($0, integers) } ?? "s->batch");",
+      "  if (s->batch > (INT64_MAX >> 6) / s->space / s->channels) return \"sizes are too large\";",
+      "  const i64 samples = \(Self.samples(variant.stored, integers));",
       "  if (groups < 1 || s->channels % groups != 0) return \"the groups do not divide the channels\";",
       "  if (samples < 1 || s->batch % samples != 0) return \"the chunks do not divide the batch\";",
       "  *j = (job){.chunk = s->batch / samples, .sample = samples, .space = s->space, .group = groups,",
@@ -229,9 +246,7 @@ public struct CPackage: Sendable {
       let c = channel ? "s->channels" : "1"
       let p = space ? "s->space" : "1"
       let isWhole = roles == .all
-      let perSpace =
-        space
-        ? (isWhole ? "s->channels_first ? 1 : s->channels" : channel ? "s->channels" : "1") : "0"
+      let perSpace = space ? (isWhole ? "s->channels_first ? 1 : s->channels" : "1") : "0"
       let perChannel = channel ? (isWhole ? "s->channels_first ? s->space : 1" : "1") : "0"
       lines += [
         "  places[\(k)] = (place){\(batch ? "\(p) * \(c)" : "0"), table, table + s->space};",
@@ -243,6 +258,14 @@ public struct CPackage: Sendable {
     lines += function("forward", forwardArguments, variant)
     lines += function("backward", backwardArguments, variant)
     return lines.joined(separator: "\n")
+  }
+
+  private static func samples(
+    _ variant: StoredDefinition.Variant, _ integers: [Int: Int]
+  ) -> String {
+    guard let chunk = variant.chunk else { return "s->batch" }
+    let size = Self.size(chunk, integers)
+    return variant.infersInChunks ? size : "s->training ? \(size) : s->batch"
   }
 
   private static func size(_ rule: SizeRule, _ integers: [Int: Int]) -> String {
@@ -330,12 +353,7 @@ public struct CPackage: Sendable {
     """
   }
 
-  private func array(_ state: StateSpec) -> String {
-    "\(state.roles == .none ? "1" : "C")"
-  }
-
   private var example: String {
-    let words = { (s: StateSpec) in Self.word(s.name) }
     var lines = [
       "/* Forward and backward of \(name) on numbers made here, and one gradient by differences. */",
       "#include <math.h>", "#include <stdio.h>", "#include <stdlib.h>", "",
@@ -355,8 +373,8 @@ public struct CPackage: Sendable {
     }
     for input in schema.inputs {
       lines += [
-        "  static float \(Self.word(input.name))[COUNT], d_\(input.name)[COUNT];",
-        "  for (int i = 0; i < COUNT; i++) \(Self.word(input.name))[i] = 0.5f + 0.4f * numbers(i, 5);",
+        "  static float in_\(input.name)[COUNT], d_in_\(input.name)[COUNT];",
+        "  for (int i = 0; i < COUNT; i++) in_\(input.name)[i] = 0.5f + 0.4f * numbers(i, 5);",
       ]
     }
     for state in parameters + buffers {
@@ -368,8 +386,8 @@ public struct CPackage: Sendable {
         default: "1"
         }
       lines += [
-        "  static float \(words(state))_[C], d_\(state.name)[C];",
-        "  for (int i = 0; i < C; i++) \(words(state))_[i] = (float)(\(value));",
+        "  static float p_\(state.name)[C], d_\(state.name)[C];",
+        "  for (int i = 0; i < C; i++) p_\(state.name)[i] = (float)(\(value));",
         "  (void)d_\(state.name);",
       ]
     }
@@ -377,11 +395,11 @@ public struct CPackage: Sendable {
       if members.isEmpty { return }
       lines.append("  \(name)_\(type) \(variable) = {\(members.joined(separator: ", "))};")
     }
-    record("inputs", "inputs", schema.inputs.map { Self.word($0.name) })
-    record("input_gradients", "input_gradients", schema.inputs.map { "d_\($0.name)" })
-    record("parameters", "parameters", parameters.map { words($0) + "_" })
+    record("inputs", "inputs", schema.inputs.map { "in_\($0.name)" })
+    record("input_gradients", "input_gradients", schema.inputs.map { "d_in_\($0.name)" })
+    record("parameters", "parameters", parameters.map { "p_\($0.name)" })
     record("gradients", "gradients", parameters.map { "d_\($0.name)" })
-    record("buffers", "buffers", buffers.map { words($0) + "_" })
+    record("buffers", "buffers", buffers.map { "p_\($0.name)" })
     var first = ["&shape"]
     if !reals.isEmpty { first.append("&settings") }
     first.append("x")

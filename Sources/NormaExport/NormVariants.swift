@@ -34,8 +34,11 @@ package struct NormVariants {
 
   /// The most combinations that are traced.
   static let most = 64
-  private static let channels = [48, 96, 144]
-  private static let samples = [2, 3, 4, 6, 8]
+  /// Channels that are tried: rich in divisors, powers of two, primes, few and many.
+  private static let channels = [48, 96, 144, 60, 210, 512, 7, 1, 2048]
+  /// Where integers are tried: a number that many of them divide.
+  private static let divisible = 480
+  private static let samples = [2, 3, 4, 6, 8, 1, 5, 16, 32, 96, 160, 480]
 
   private let definition: NormDefinition
   private let defaults: [String: HyperValue]
@@ -63,7 +66,11 @@ package struct NormVariants {
     var combinations: [[Condition?]] = [[]]
     for option in options { combinations = combinations.flatMap { c in option.map { c + [$0] } } }
     var known: [String: Int] = [:]
-    for conditions in combinations { try add(conditions, &known) }
+    do throws(NormaError) {
+      for conditions in combinations { try add(conditions, &known) }
+    } catch {
+      throw error.message.hasPrefix("norm.") ? error : refusal(error.message)
+    }
     guard !variants.isEmpty else { throw refusal("none of its settings can be compiled") }
   }
 
@@ -125,7 +132,7 @@ package struct NormVariants {
     var first: [[Graph.Node]]?
     for n in Self.samples where (try? parameter.checked(.int(n))) != nil {
       values[parameter.name] = .int(n)
-      guard let traced = try? graphs(values, channels: Self.channels[0]) else { continue }
+      guard let traced = try? graphs(values, channels: Self.divisible) else { continue }
       let nodes = traced.map(\.nodes)
       guard let known = first else {
         first = nodes
@@ -151,19 +158,46 @@ package struct NormVariants {
     return found
   }
 
+  /// Values for some integers, by index: each takes all samples, and no two run in step, so that what
+  /// depends on one is never put down to the other.
+  private static func combinations(of free: [Int]) -> [[Int: Int]] {
+    guard !free.isEmpty else { return [[:]] }
+    let count = samples.count
+    return (0..<(free.count == 1 ? count : 3 * count)).map { i in
+      var values: [Int: Int] = [:]
+      for (place, k) in free.enumerated() {
+        values[k] = samples[(i * (place + 1) + place * (i / count)) % count]
+      }
+      return values
+    }
+  }
+
+  /// Throws where states are kept for each group or member, and how many there are follows from other
+  /// than a setting.
+  private func requireSayable(_ rule: SizeRule) throws(NormaError) {
+    let states = schema.parameters + schema.buffers
+    guard let state = states.first(where: { $0.roles == .group || $0.roles == .member }) else {
+      return
+    }
+    if case .setting = rule { return }
+    throw refusal(
+      "'\(state.name)' is kept for each \(state.roles), and the interface can say how many groups"
+        + " there are by an integer setting alone")
+  }
+
   private mutating func add(
     _ conditions: [Condition?], _ known: inout [String: Int]
   ) throws(NormaError) {
-    func values(_ integer: Int) -> [String: HyperValue] {
+    func values(_ integers: [Int: Int]) -> [String: HyperValue] {
       var values = defaults
-      for (parameter, condition) in zip(schema.hyper, conditions) {
+      for (k, (parameter, condition)) in zip(schema.hyper, conditions).enumerated() {
         switch (condition, parameter.kind) {
         case (.bool(let on)?, _): values[parameter.name] = .bool(on)
         case (.word(let k)?, .choice(let words)), (.word(let k)?, .int(_, _, let words)):
           values[parameter.name] = .choice(words[k])
         case (.notGiven?, _): values[parameter.name] = HyperValue.none
         case (.integer(let n)?, _): values[parameter.name] = .int(n)
-        case (.anyInteger?, _): values[parameter.name] = .int(integer)
+        case (.anyInteger?, _): values[parameter.name] = .int(integers[k] ?? 1)
         default: break
         }
       }
@@ -172,11 +206,11 @@ package struct NormVariants {
     let free = conditions.indices.filter { conditions[$0] == .anyInteger }
     var groups: [SizeRule.Sample] = []
     var chunks: [SizeRule.Sample] = []
-    var base: (values: [String: HyperValue], graphs: [Graph])?
+    var base: (values: [String: HyperValue], channels: Int, graphs: [Graph])?
     var failure: NormaError?
     for channels in Self.channels {
-      for n in free.isEmpty ? [1] : Self.samples {
-        let values = values(n)
+      for integers in Self.combinations(of: free) {
+        let values = values(integers)
         let traced: [Graph]
         do throws(NormaError) {
           for (parameter, value) in zip(schema.hyper, schema.hyper.map { values[$0.name] }) {
@@ -193,9 +227,8 @@ package struct NormVariants {
               "its formula depends on the number of channels, or on two integers at once")
           }
         } else {
-          base = (values, traced)
+          base = (values, channels, traced)
         }
-        let integers = Dictionary(uniqueKeysWithValues: free.map { ($0, n) })
         let splits = traced[0].splits
         groups.append(.init(values: integers, channels: channels, size: splits.groups ?? 1))
         if let size = splits.chunkSize {
@@ -209,6 +242,7 @@ package struct NormVariants {
     guard let groupRule = SizeRule.explaining(groups) else {
       throw refusal("how it finds its number of groups could not be made out")
     }
+    try requireSayable(groupRule)
     let chunkRule = SizeRule.explaining(chunks)
     guard chunks.isEmpty || chunkRule != nil else {
       throw refusal("how it finds the samples of a chunk could not be made out")
@@ -218,7 +252,7 @@ package struct NormVariants {
     var variances: Set<RoleSet> = []
     for mode in [Mode.train, .infer] {
       let program = try definition.program(
-        hyper: base.values, channels: Self.channels[0], mode: mode, gradient: true)
+        hyper: base.values, channels: base.channels, mode: mode, gradient: true)
       let portable = try PortableProgram(program, name: "@")
       if known[portable.text] == nil {
         known[portable.text] = programs.count
@@ -226,7 +260,7 @@ package struct NormVariants {
       }
       indices.append(known[portable.text] ?? 0)
       let formula = try StoredGraph(
-        definition.graph(hyper: base.values, channels: Self.channels[0], mode: mode))
+        definition.graph(hyper: base.values, channels: base.channels, mode: mode))
       stored.append(formulas.firstIndex(of: formula) ?? formulas.count)
       if stored.last == formulas.count { formulas.append(formula) }
       for node in try Graph(program.forwardResults).nodes {
@@ -241,6 +275,7 @@ package struct NormVariants {
       Variant(
         stored: StoredDefinition.Variant(
           conditions: conditions, train: stored[0], infer: stored[1], groups: groupRule,
-          chunk: chunkRule), train: indices[0], infer: indices[1], variances: variances))
+          chunk: chunkRule, infersInChunks: base.graphs[1].splits.chunkSize != nil),
+        train: indices[0], infer: indices[1], variances: variances))
   }
 }

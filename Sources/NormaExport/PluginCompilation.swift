@@ -47,7 +47,7 @@ public struct PluginCompilation: Sendable {
     public let formulas: Int
     /// Integers that were compiled for one value only.
     public let fixed: [String: Int]
-    /// The shapes that got machine code of their own.
+    /// The shapes that got machine code of their own, in training and inference.
     public let shapes: [[Int]]
     /// What of the definition the interface cannot say.
     public let remarks: [String]
@@ -119,11 +119,19 @@ public struct PluginCompilation: Sendable {
     let schema = entry.schema
     var remarks: [String] = []
     for alias in schema.aliases where !alias.isPlain {
-      remarks.append("'\(alias.name)', another scale of '\(alias.target)', is left out")
+      remarks.append("plugins take '\(alias.target)' only, not '\(alias.name)'")
     }
-    for (a, b) in schema.exclusive { remarks.append("that '\(a)' and '\(b)' exclude each other") }
+    for (shape, modes) in units.shapes where modes.count == 1 {
+      let text = shape.map(String.init).joined(separator: "x")
+      remarks.append(
+        "\(text) has code of its own in \(modes == [.train] ? "training" : "inference") only")
+    }
+    for (a, b) in schema.exclusive {
+      remarks.append("of '\(a)' and '\(b)' give one; it does not say so itself")
+    }
     if !schema.presets.isEmpty {
-      remarks.append("presets: " + schema.presets.keys.sorted().joined(separator: ", "))
+      let names = schema.presets.keys.sorted().joined(separator: ", ")
+      remarks.append("plugins have no presets in other programs: \(names)")
     }
     return Library(
       bytes: bytes,
@@ -131,7 +139,7 @@ public struct PluginCompilation: Sendable {
         id: plugin, version: identity.version, sha256: try Digest(of: bytes).hexadecimal,
         license: identity.license, norms: [identity.norm], build: build),
       variants: variants.variants.count, formulas: variants.programs.count, fixed: variants.fixed,
-      shapes: units.shapes.sorted { $0.description < $1.description },
+      shapes: layouts.map(\.shape).filter { units.shapes[$0]?.count == Mode.allCases.count },
       remarks: remarks)
   }
 
@@ -154,7 +162,9 @@ public struct PluginCompilation: Sendable {
     case .v3: return [v3]
     case .v4: return [v4]
     case .native:
-      let features = norma_host_cpu_features()
+      let levels = NORMA_CPU_X86_64_V2 | NORMA_CPU_X86_64_V3 | NORMA_CPU_X86_64_V4
+      // What other hosts know of as well.
+      let features = norma_host_cpu_features() & UInt64(levels | NORMA_CPU_AARCH64)
       return [
         PluginText.Level(
           suffix: "", flags: [Self.nativeFlag], features: "0x\(String(features, radix: 16))u",
@@ -195,20 +205,12 @@ public struct PluginCompilation: Sendable {
     let formula = try program.map { program throws(NormaError) in
       Formula(try Graph([("y", program.output)])).text
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let definition: String
-    do {
-      definition = String(decoding: try encoder.encode(variants.stored), as: UTF8.self)
-    } catch {
-      throw NormaError(.internal, "the definition cannot be written", underlying: error)
-    }
     return PluginText(
       variants: variants,
       identity: PluginText.Identity(
         norm: identity.norm, plugin: plugin, version: identity.version,
         license: identity.license, build: build),
       levels: levels, layouts: layouts, values: values, formula: formula ?? "",
-      definition: definition)
+      definition: try variants.stored.text())
   }
 }

@@ -47,6 +47,7 @@ enum PluginShell {
       condition conditions[HYPERS];
       int train, infer; /* among the programs */
       rule groups, chunk;
+      int infers_in_chunks;
       uint8_t variances[8]; /* masks of roles, of which training needs several values; ends in 0 */
     } variant;
 
@@ -143,12 +144,13 @@ enum PluginShell {
         return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_HYPER, wrong, "was not compiled for this value");
       const i64 groups = size_of(v->groups, settings->values, settings->channels);
       const i64 chunk = size_of(v->chunk, settings->values, settings->channels);
-      const uint32_t index = v->groups.kind == RULE_SETTING || v->groups.kind == RULE_CHANNELS_BY_SETTING
-                                 ? (uint32_t)v->groups.number : 0;
+      const int is_set = v->groups.kind == RULE_SETTING || v->groups.kind == RULE_CHANNELS_BY_SETTING;
+      const uint32_t index = is_set ? (uint32_t)v->groups.number : 0;
       if (groups < 1 || settings->channels % groups != 0
           || (v->groups.kind == RULE_CHANNELS_BY_SETTING
               && settings->channels % settings->values[index].integer != 0))
-        return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_HYPER, index, "does not divide the channels");
+        return norma_fail(error, NORMA_INVALID, is_set ? NORMA_ABOUT_HYPER : NORMA_ABOUT_NOTHING, index,
+                          is_set ? "does not divide the channels" : "its groups do not divide the channels");
       if (v->chunk.kind != RULE_NONE && chunk < 1)
         return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_HYPER, (uint32_t)v->chunk.number,
                           "must be at least 1");
@@ -172,6 +174,10 @@ enum PluginShell {
       if (self != NULL) self->host->release(self->host, self);
     }
 
+    static i64 chunk_of(const instance *self, const norma_call *call) {
+      return call->mode == NORMA_MODE_TRAIN || self->variant->infers_in_chunks ? self->chunk : 0;
+    }
+
     /* The sizes of a job, where the call is one that can be run. */
     static int32_t sizes(
         const instance *self, const norma_call *call, job *j, norma_error *error) {
@@ -182,10 +188,14 @@ enum PluginShell {
       memset(j, 0, sizeof *j);
       if (channels != self->channels)
         return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_INPUT, 0, "has other channels than its layer");
-      if (self->chunk > 0 && batch % self->chunk != 0)
-        return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_INPUT, 0,
-                          "has a batch that its chunks of samples do not divide");
-      j->sample = self->chunk > 0 ? self->chunk : batch;
+      const i64 chunk = chunk_of(self, call);
+      if (chunk > 0 && batch % chunk != 0) {
+        char text[96];
+        snprintf(text, sizeof text, "has a batch of %lld, which chunks of %lld samples do not divide",
+                 (long long)batch, (long long)chunk);
+        return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_INPUT, 0, text);
+      }
+      j->sample = chunk > 0 ? chunk : batch;
       j->chunk = batch / j->sample;
       j->space = count_of(x, NORMA_ROLE_SPACE);
       j->group = self->groups;
@@ -236,7 +246,7 @@ enum PluginShell {
       for (int k = 0; k < *self->level->native_count; k++) {
         const special *s = self->level->natives[k].code;
         if (self->level->natives[k].program != number || s->first != order) continue;
-        if (s->channels != self->channels || s->groups != self->groups || s->chunk != self->chunk)
+        if (s->channels != self->channels || s->groups != self->groups || s->chunk != chunk_of(self, call))
           continue;
         if (s->space != 0 && s->space != j->space) continue;
         if (s->batch != 0 && s->batch != samples) continue;

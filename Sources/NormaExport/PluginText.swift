@@ -52,20 +52,24 @@ struct PluginText {
 
   /// The files: general code and machine code for each processor, the best first, and what holds them
   /// together.
-  func units() throws(NormaError) -> (sources: [Unit], shapes: Set<[Int]>) {
+  func units() throws(NormaError) -> (sources: [Unit], shapes: [[Int]: Set<Mode>]) {
     var units: [Unit] = []
-    var shapes: Set<[Int]> = []
+    var shapes: [[Int]: Set<Mode>] = [:]
     for level in levels {
       units.append(Unit(text: programs(level), flags: level.flags))
       let (text, found) = try natives(level)
-      shapes.formUnion(found)
+      shapes = found
       units.append(Unit(text: text, flags: level.flags + Self.nativeFlags))
     }
     return (units + [Unit(text: try shell(), flags: levels.last?.flags ?? [])], shapes)
   }
 
   /// What text of the native executor is compiled with besides.
-  private static let nativeFlags = ["-ffp-contract=fast", "-mprefer-vector-width=512"]
+  #if arch(x86_64)
+    private static let nativeFlags = ["-ffp-contract=fast", "-mprefer-vector-width=512"]
+  #else
+    private static let nativeFlags = ["-ffp-contract=fast"]
+  #endif
 
   private func programs(_ level: Level) -> String {
     var lines = [PortableText.prelude, PluginShell.types]
@@ -84,8 +88,8 @@ struct PluginText {
 
   private func natives(
     _ level: Level
-  ) throws(NormaError) -> (text: String, shapes: Set<[Int]>) {
-    var shapes: Set<[Int]> = []
+  ) throws(NormaError) -> (text: String, shapes: [[Int]: Set<Mode>]) {
+    var shapes: [[Int]: Set<Mode>] = [:]
     var lines = [PortableText.nativePrelude(lanes: level.lanes), PluginShell.natives]
     var table: [String] = []
     for layout in layouts {
@@ -98,7 +102,7 @@ struct PluginText {
           let special = try NativeSpecial(
             program, layout: layout, lanes: level.lanes, name: name)
         else { continue }
-        shapes.insert(layout.shape)
+        shapes[layout.shape, default: []].insert(mode)
         lines.append(special.text)
         table.append("{\(number), &\(name)},")
       }
@@ -111,7 +115,7 @@ struct PluginText {
 
   private func shell() throws(NormaError) -> String {
     var lines = [
-      "#include \"norma_plugin.h\"", PortableText.prelude, PluginShell.types,
+      "#include \"norma_plugin.h\"", "#include <stdio.h>", PortableText.prelude, PluginShell.types,
       PortableText.nativeTypes, PluginShell.natives, PluginShell.level,
     ]
     for level in levels {
@@ -156,7 +160,7 @@ struct PluginText {
       lines.append(
         "  {{\(conditions.isEmpty ? "{0}" : conditions.joined(separator: ", "))}, \(variant.train),"
           + " \(variant.infer), \(variant.stored.groups.text),"
-          + " \(variant.stored.chunk?.text ?? "{RULE_NONE, 0}"), {\((masks + ["0"]).joined(separator: ", "))}},"
+          + " \(variant.stored.chunk?.text ?? "{RULE_NONE, 0}"), \(variant.stored.infersInChunks ? 1 : 0), {\((masks + ["0"]).joined(separator: ", "))}},"
       )
     }
     lines.append("};")
@@ -206,12 +210,12 @@ struct PluginText {
       fields.append(".default_value = \(Self.value(value, words))")
       var flags: [String] = []
       if let lower = bounds.lower {
-        fields.append(".minimum = \(lower)")
+        fields.append(".minimum = \(PortableText.number(lower))")
         flags.append("NORMA_HYPER_HAS_MINIMUM")
         if bounds.lowerExcluded { flags.append("NORMA_HYPER_MINIMUM_EXCLUDED") }
       }
       if let upper = bounds.upper {
-        fields.append(".maximum = \(upper)")
+        fields.append(".maximum = \(PortableText.number(upper))")
         flags.append("NORMA_HYPER_HAS_MAXIMUM")
         if bounds.upperExcluded { flags.append("NORMA_HYPER_MAXIMUM_EXCLUDED") }
       }
@@ -300,7 +304,7 @@ struct PluginText {
       ".merge = \(isParameter ? "NORMA_MERGE_NONE" : "NORMA_MERGE_WEIGHTED")",
     ]
     switch state.initial {
-    case .number(let value): fields.append(".initial_factor = \(value)")
+    case .number(let value): fields.append(".initial_factor = \(PortableText.number(value))")
     case .hyper(let name): fields.append(".initial_hyper = \(Self.literal(name))")
     case .function(let value):
       let (factor, power) = try Self.power(value, of: state, in: schema.name)
@@ -333,9 +337,7 @@ struct PluginText {
   }
 
   private func tables(_ constraintCount: Int) -> String {
-    var capabilities = [
-      "NORMA_CAN_REPEAT_EXACTLY", "NORMA_CAN_ANY_THREADS_EXACTLY", "NORMA_NEEDS_INPUT",
-    ]
+    var capabilities: [String] = []
     if variants.usesBatch { capabilities.append("NORMA_CAN_BATCH_STATISTICS") }
     if variants.differsInTraining { capabilities.append("NORMA_CAN_DIFFER_IN_INFER") }
     if schema.gradient != .derivative { capabilities.append("NORMA_CAN_PARTIAL_GRADIENT") }
@@ -351,7 +353,7 @@ struct PluginText {
       \(constraintCount == 0 ? "NULL" : "constraints"), \(stateCount == 0 ? "NULL" : "states"), \
       \(schema.inputs.isEmpty ? "NULL" : "inputs"), \(schema.hyper.count), \(constraintCount), \
       \(stateCount), \(schema.inputs.count)
-      #define NORM_CAPABILITIES (\(capabilities.joined(separator: " | ")))
+      #define NORM_CAPABILITIES (\(capabilities.isEmpty ? "0" : capabilities.joined(separator: " | ")))
       #define NORM_CPU (\(levels.last?.features ?? "0"))
       #define PLUGIN_ID \(Self.literal(identity.plugin))
       #define PLUGIN_VERSION \(Self.literal(identity.version))
@@ -383,8 +385,8 @@ struct PluginText {
 
   private static func value(_ value: HyperValue, _ words: [String]) -> String {
     switch value {
-    case .real(let v): "{.kind = NORMA_F64, .real = \(v)}"
-    case .ramp(let ramp): "{.kind = NORMA_F64, .real = \(ramp.first)}"
+    case .real(let v): "{.kind = NORMA_F64, .real = \(PortableText.number(v))}"
+    case .ramp(let ramp): "{.kind = NORMA_F64, .real = \(PortableText.number(ramp.first))}"
     case .int(let v): "{.kind = NORMA_I64, .integer = \(v)}"
     case .bool(let v): "{.kind = NORMA_BOOL, .integer = \(v ? 1 : 0)}"
     case .choice(let word):

@@ -19,6 +19,13 @@ public struct TorchPackage: Sendable {
     return name.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
   }
 
+  /// Where the tensors that it is compiled for have their channels.
+  private var axis: Int {
+    guard let layout = compilation.layouts.first, layout.channelAxes.count == 1 else { return -1 }
+    let axis = layout.channelAxes[0]
+    return axis == layout.shape.count - 1 ? -1 : axis
+  }
+
   /// Compiles the library and writes everything else.
   ///
   /// - Parameters:
@@ -47,9 +54,10 @@ public struct TorchPackage: Sendable {
     var files = [
       ExportedFile(name: "norm.so", bytes: library.bytes),
       ExportedFile(name: "_host.so", bytes: try host(headers, templates, environment)),
-      ExportedFile("norm.json", try metadata(groups)),
+      ExportedFile("norm.json", try metadata(groups, library)),
       ExportedFile("reference.py", try reference.text()),
-      ExportedFile("__init__.py", initial(channels: channels, batch: chunk ?? 1)),
+      ExportedFile("__init__.py", initial(library, channels: channels, batch: chunk ?? 1)),
+      ExportedFile("README.md", readme(library, channels: channels)),
     ]
     for name in ["_norma.py", "test_norm.py", "benchmark.py", "host.c"] {
       files.append(ExportedFile(name: name, bytes: try Self.read(templates + "/" + name)))
@@ -95,15 +103,79 @@ public struct TorchPackage: Sendable {
     throw failure ?? NormaError(.usage, "no number of channels suits the default settings")
   }
 
-  private func initial(channels: Int, batch: Int) -> String {
+  /// What its settings and second inputs are, a line each.
+  private func members(
+    _ library: PluginCompilation.Library
+  ) -> (settings: [String], inputs: [String]) {
     let schema = compilation.entry.schema
-    let settings = schema.hyper.map { "    \($0.name): \($0.doc.isEmpty ? $0.rangeText : $0.doc)" }
+    let settings = schema.hyper.map { parameter in
+      var words = [parameter.doc, parameter.rangeText].filter { !$0.isEmpty }
+      if let only = library.fixed[parameter.name] { words = ["fixed at \(only) in this library"] }
+      return "\(parameter.name): \(words.joined(separator: "; "))"
+    }
+    let inputs = schema.inputs.map { input in
+      let roles = input.roles.names.joined(separator: ", ")
+      return "\(input.name): as x along \(roles), 1 along its other axes"
+        + (input.doc.isEmpty ? "" : "; \(input.doc)")
+    }
+    return (settings, inputs)
+  }
+
+  private func readme(_ library: PluginCompilation.Library, channels: Int) -> String {
+    let schema = compilation.entry.schema
+    let (settings, inputs) = members(library)
+    func list(_ title: String, _ items: [String]) -> [String] {
+      items.isEmpty ? [] : ["", title, ""] + items.map { "- " + $0 }
+    }
+    let names = schema.inputs.map(\.name)
+    let call = (["x"] + names).joined(separator: ", ")
+    let shapes = library.shapes.map { $0.map(String.init).joined(separator: "x") }
+    var lines = ["# \(compilation.identity.norm) for PyTorch", ""]
+    if !schema.summary.isEmpty { lines += [schema.summary + ".", ""] }
+    lines += [
+      "The folder is a Python package; it needs `torch`, nothing else:", "", "```python",
+      "from folder import \(className)   # whatever you call this folder", "",
+      "norm = \(className)(\(channels))   # channels; axis=\(axis) and settings by name",
+      "y = norm(\(call))", "```", "",
+      "`x` is float32 on the CPU, of up to 8 axes; axis 0 is the batch, and axis `axis` has the channels.",
+    ]
+    lines += list("Settings:", settings)
+    lines += list("It takes more inputs, in this order:", inputs)
+    lines += [
+      "",
+      shapes.isEmpty
+        ? "It was compiled for no shape in particular: general code, several times slower than code made for"
+          + " one (`norma export --shape`)."
+        : "Code of its own, for any batch: \(shapes.joined(separator: ", ")). Other sizes run general code,"
+          + " several times slower.",
+      "",
+      "`train()`, `eval()`, `state_dict()`, `torch.save` and `deepcopy` work as ever. `torch.compile` breaks"
+        + " its graph at the module. `torch.export`, `torch.func` and double backward do not work: PyTorch"
+        + " cannot look into compiled code.",
+      "",
+      "`python test_norm.py` holds it to its formula in float64; `python benchmark.py` times it.",
+      "",
+    ]
+    return lines.joined(separator: "\n")
+  }
+
+  private func initial(
+    _ library: PluginCompilation.Library, channels: Int, batch: Int
+  ) -> String {
+    let schema = compilation.entry.schema
+    let (settings, inputs) = members(library)
     func plain(_ text: String) -> String {
       text.replacing("\\", with: "/").replacing("\"\"\"", with: "'''")
     }
     let doc =
-      [plain(schema.summary), "", "Settings, by name:"] + settings.map(plain)
-      + (settings.isEmpty ? ["    none"] : [])
+      [
+        plain(schema.summary), "",
+        "\(className)(channels, *, axis=\(axis), settings): a module that is called with"
+          + " \((["x"] + schema.inputs.map(\.name)).joined(separator: ", ")).", "",
+        "Settings, by name:",
+      ]
+      + (settings.isEmpty ? ["none"] : settings).map { "    " + plain($0) }
+      + (inputs.isEmpty ? [] : ["", "Inputs besides x:"]) + inputs.map { "    " + plain($0) }
     return """
       \"\"\"\(plain(schema.name)), compiled by Norma: see \(className).\"\"\"
 
@@ -157,6 +229,10 @@ public struct TorchPackage: Sendable {
     let norm: String
     let version: String
     let gradient: String
+    /// Where the channels are unless a module is told otherwise.
+    let axis: Int
+    /// Tensors that have machine code of their own.
+    let shapes: [[Int]]
     let groups: String?
     let hyper: [Hyper]
     let parameters: [State]
@@ -180,7 +256,9 @@ public struct TorchPackage: Sendable {
     }
   }
 
-  private func metadata(_ groups: SizeRule) throws(NormaError) -> String {
+  private func metadata(
+    _ groups: SizeRule, _ library: PluginCompilation.Library
+  ) throws(NormaError) -> String {
     let schema = compilation.entry.schema
     var groupSetting: String?
     if case .setting(let k) = groups { groupSetting = schema.hyper[k].name }
@@ -192,7 +270,8 @@ public struct TorchPackage: Sendable {
     }
     let metadata = Metadata(
       norm: compilation.identity.norm, version: compilation.identity.version,
-      gradient: schema.gradient.rawValue, groups: groupSetting, hyper: schema.hyper.map(hyper),
+      gradient: schema.gradient.rawValue, axis: axis, shapes: library.shapes, groups: groupSetting,
+      hyper: schema.hyper.map { hyper($0, fixed: library.fixed[$0.name]) },
       parameters: states[0], buffers: states[1],
       inputs: schema.inputs.map {
         Metadata.Input(
@@ -200,6 +279,9 @@ public struct TorchPackage: Sendable {
       })
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    // Python's float reads these words.
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     do {
       return String(decoding: try encoder.encode(metadata), as: UTF8.self) + "\n"
     } catch {
@@ -207,7 +289,7 @@ public struct TorchPackage: Sendable {
     }
   }
 
-  private func hyper(_ parameter: HyperParameter) -> Metadata.Hyper {
+  private func hyper(_ parameter: HyperParameter, fixed: Int?) -> Metadata.Hyper {
     var bounds = Bounds()
     let kind: String
     switch parameter.kind {
@@ -225,10 +307,11 @@ public struct TorchPackage: Sendable {
       case .choice(let v): .text(v)
       case .none: .null
       }
+    if let fixed { bounds = Bounds(min: Double(fixed), max: Double(fixed)) }
     return Metadata.Hyper(
       name: parameter.name, kind: kind, default: value, words: parameter.words, min: bounds.lower,
       max: bounds.upper, above: bounds.lowerExcluded, below: bounds.upperExcluded,
-      accepts: parameter.rangeText)
+      accepts: fixed.map { "\($0), which this library was compiled for" } ?? parameter.rangeText)
   }
 
   private func state(_ state: StateSpec) throws(NormaError) -> Metadata.State {

@@ -61,9 +61,11 @@ public struct StoredGraph: Codable, Sendable, Hashable {
 
   /// The results, in their order, of a tensor whose roles are split so.
   ///
+  /// - Parameter leaf: the roles along which an input, parameter, buffer or hyper-parameter varies; nil
+  ///   for one that is not there.
   /// - Throws: `data` for what no graph can be.
   public func expressions(
-    splits: Splits
+    splits: Splits, leaf: (Expr.Kind) -> RoleSet?
   ) throws(NormaError) -> [(name: String, value: Expr)] {
     var made: [Expr] = []
     for (index, node) in nodes.enumerated() {
@@ -74,6 +76,18 @@ public struct StoredGraph: Codable, Sendable, Hashable {
       let (kind, arity) = try kind(of: node, index)
       guard operands.count == arity else {
         throw damage("node \(index), \(node.kind), has \(operands.count) operands")
+      }
+      let along: RoleSet? =
+        switch kind {
+        case .constant, .count: RoleSet.none
+        case .position(let roles): roles
+        case .map: operands.reduce(RoleSet.none) { $0.union(made[$1].domain) }
+        case .reduce(_, let roles): made[operands[0]].domain.subtracting(roles)
+        case .stopGradient: made[operands[0]].domain
+        default: leaf(kind)
+        }
+      guard along == RoleSet(rawValue: node.along) else {
+        throw damage("node \(index), \(node.kind) \(node.name ?? ""), is not of this norm")
       }
       made.append(
         Expr(
@@ -118,6 +132,9 @@ public struct StoredGraph: Codable, Sendable, Hashable {
       }
       return (.map(operation), operation.arity)
     case "reduce":
+      guard value != nil || !["variance", "norm"].contains(name) else {
+        throw damage("node \(index) is no number")
+      }
       let reductions: [Reduction] = [
         .sum, .mean, .variance(correction: value ?? 0), .meanSquare, .max, .min, .norm(value ?? 2),
       ]

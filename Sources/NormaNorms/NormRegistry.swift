@@ -17,8 +17,8 @@ public final class NormRegistry: Sendable {
 
   /// Adds an entry.
   ///
-  /// Scripts shadow plugins and earlier scripts; a built-in is only replaced when told so.
-  /// - Throws: `usage` when the name is a built-in's, or two plugins claim it.
+  /// Scripts shadow earlier scripts; a built-in or a plugin's norm is only replaced when told so.
+  /// - Throws: `usage` when the name is a built-in's or a plugin's; `unavailable` when two plugins claim it.
   public func register(_ entry: NormEntry, replace: Bool = false) throws(NormaError) {
     let name = entry.schema.name
     let refusal = entries.withLock { entries -> NormaError? in
@@ -31,6 +31,10 @@ public final class NormRegistry: Sendable {
           return NormaError(
             .unavailable, "two plugins provide '\(name)'",
             notes: [old.source.text, entry.source.text], help: "load only one of them")
+        case (.plugin, .script):
+          return NormaError(
+            .usage, "'\(name)' comes from \(old.source.text)",
+            help: "choose another name, or pass replace = true")
         default: break
         }
       }
@@ -67,7 +71,10 @@ public final class NormRegistry: Sendable {
     throw NormaError(
       .usage,
       "no norm named '\(name)'" + Suggestion.phrase(for: name, among: known)
-        + "   (known: \(shown.joined(separator: ", ")))")
+        + "   (known: \(shown.joined(separator: ", ")))",
+      help: name.contains("/")
+        ? "norms of plugins come with --plugin LIBRARY, or from a folder in NORMA_PLUGIN_PATH" : nil
+    )
   }
 
   /// All names, sorted; also of norms that are not read yet.

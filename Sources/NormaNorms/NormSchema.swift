@@ -120,6 +120,10 @@ public struct Claims: Sendable, Hashable, Codable {
   public var correction: Int?
   /// Whether inference looks at the other samples too.
   public var infersFromBatch = false
+  /// Whether training may look at other samples; nil where that is not said.
+  public var usesBatch: Bool?
+  /// Whether inference computes something else than training; nil where that is not said.
+  public var differsInInference: Bool?
 
   /// Makes claims; what is left out is not claimed.
   public init(

@@ -53,11 +53,11 @@ extension HostServices {
   @Sendable public static func overThreads(
     _ threads: Int, _ count: Int, _ grain: Int, _ body: Body
   ) {
-    let pieces = (count + grain - 1) / grain
-    guard threads > 1, pieces > 1 else {
+    guard threads > 1, count > grain, grain > 0 else {
       if count > 0 { body(0, count, 0) }
       return
     }
+    let pieces = (count - 1) / grain + 1
     withoutActuallyEscaping(body) { body in
       var work: (Int, Int) -> Void = { piece, worker in
         body(piece * grain, min((piece + 1) * grain, count), worker)

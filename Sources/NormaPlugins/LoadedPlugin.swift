@@ -68,33 +68,27 @@ struct LoadedPlugin: Sendable {
         throw NormaError(.unavailable, "the plugin has two norms '\(descriptor.schema.name)'")
       }
       descriptors.append(descriptor)
-      definitions.append(try Self.definition(of: descriptor, plugin))
+      definitions.append(try Self.definition(of: descriptor, plugin, speaker))
     }
     return (identity, descriptors, definitions)
   }
 
   /// The formula that the library carries for a norm; nil when it has none.
   private static func definition(
-    of descriptor: PluginDescriptor, _ plugin: norma_plugin
+    of descriptor: PluginDescriptor, _ plugin: norma_plugin, _ speaker: Speaker
   ) throws(NormaError) -> NormDefinition? {
     guard let getExtension = plugin.get_extension else { return nil }
     let name: StaticString = "definition/1"
     let raw = name.withUTF8Buffer { bytes in
       bytes.withMemoryRebound(to: CChar.self) { text in
-        getExtension(
-          descriptor.index, norma_string(data: text.baseAddress, length: UInt64(text.count)))
+        let word = norma_string(data: text.baseAddress, length: UInt64(text.count))
+        return speaker.inside("get_extension") { getExtension(descriptor.index, word) }
       }
     }
     guard let raw else { return nil }
     do throws(NormaError) {
       let text = try norma_definition.read(raw, "the table of definition/1").text.text("its text")
-      let stored: StoredDefinition
-      do {
-        stored = try JSONDecoder().decode(StoredDefinition.self, from: Data(text.utf8))
-      } catch {
-        throw NormaError(.data, "its text is no definition", underlying: error)
-      }
-      return try stored.definition(descriptor.schema)
+      return try StoredDefinition(reading: text).definition(descriptor.schema)
     } catch {
       throw NormaError(
         .unavailable, "norm \(descriptor.schema.name): \(error.message)", help: error.help)

@@ -52,7 +52,12 @@ package struct PluginDescriptor: @unchecked Sendable {
       schema.paper = try norm.paper.text("paper")
       formula = try norm.formula.text("formula")
       schema.version = Int(max(norm.schema_version, 1))
-      if norm.capabilities & UInt64(NORMA_CAN_PARTIAL_GRADIENT) != 0 { schema.gradient = .partial }
+      func can(_ bit: UInt32) -> Bool { norm.capabilities & UInt64(bit) != 0 }
+      if can(NORMA_CAN_PARTIAL_GRADIENT) { schema.gradient = .partial }
+      let (usesBatch, differs) = (can(NORMA_CAN_BATCH_STATISTICS), can(NORMA_CAN_DIFFER_IN_INFER))
+      schema.claims.usesBatch = usesBatch
+      schema.claims.differsInInference = differs
+      schema.claims.infersFromBatch = usesBatch && !differs
       let constraints = try Self.readConstraints(norm)
       let channelDivisors = constraints.filter { $0.isChannelDivisor }.map(\.hyper)
       let hypers = try norma_hyper.readArray(
@@ -69,10 +74,11 @@ package struct PluginDescriptor: @unchecked Sendable {
         schema.inputs.append(
           InputSpec(try input.name.text("input name"), per: try input.roleSet()))
       }
+      let inputNames = ["x"] + schema.inputs.map(\.name)
       let raw = try norma_state.readArray(norm.states, count: norm.state_count, "state")
       var states: [StateSpec] = []
       for state in raw { states.append(try state.spec(hyper: schema.hyper)) }
-      try Self.requireDistinct(states.map(\.name))
+      try Self.requireDistinct(inputNames + states.map(\.name))
       if let state = states.first(where: { $0.roles == .group || $0.roles == .member }),
         !constraints.contains(where: \.isGroupCount)
       {

@@ -42,6 +42,10 @@ public final class PluginLoader: Sendable {
   ///   the report has the same reason.
   @discardableResult
   public func load(_ path: String, into registry: NormRegistry) throws(NormaError) -> PluginRecord {
+    if path.hasSuffix(".lua") {
+      throw NormaError(
+        .usage, "'\(path)' is a script, no library", help: "scripts come with --script \(path)")
+    }
     let record = consider(path, .path, registry) { () throws(NormaError) in try PluginFile(path) }
     if let refusal = record.refusal { throw refusal.prefixed("plugin \(path)") }
     return record
@@ -113,6 +117,11 @@ public final class PluginLoader: Sendable {
         try self.plugin(in: found, origin, registry)
       }
       notes = plugin.notes
+      if case .plugin(let origin)? = plugin.entries.first?.source,
+        origin.sha256 != found.digest.hexadecimal
+      {
+        notes.append("the file was changed since it was loaded; what was loaded goes on")
+      }
       outcome = .accepted(plugin.identity, norms: plugin.entries.map(\.schema.name))
     } catch {
       // Whatever a plugin says of itself, to the host it is one that cannot be used.

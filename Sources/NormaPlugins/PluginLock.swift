@@ -57,11 +57,7 @@ public struct PluginLock: Sendable, Hashable, Codable {
       }
       return path
     }
-    for (name, below) in [("XDG_CONFIG_HOME", ""), ("HOME", "/.config")] {
-      if let base = environment[name], base.hasPrefix("/") {
-        return base + below + "/norma/norma.lock"
-      }
-    }
+    if let folder = UserFolder.configuration.path(environment) { return folder + "/norma.lock" }
     throw NormaError(
       .unavailable, "there is no place for norma.lock: HOME is not set",
       help: "name the file in \(variable)")

@@ -40,7 +40,10 @@ public struct PluginManifest: Sendable, Hashable, Codable {
   /// - Throws: `data` when it cannot be understood.
   public static func beside(_ library: String) throws(NormaError) -> PluginManifest? {
     let path = path(of: library)
-    guard let file = Descriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) else { return nil }
+    guard let file = Descriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) else {
+      if errno == ENOENT { return nil }
+      throw NormaError(.io, "its manifest '\(path)' cannot be read: \(reason(errno))")
+    }
     guard let bytes = file.contents() else {
       throw NormaError(.io, "its manifest cannot be read: \(reason(errno))")
     }

@@ -24,6 +24,8 @@ package struct ChildProcess {
     input: borrowing SealedMemory, within limit: Duration, keeping bytes: Int = 1 << 14
   ) throws(NormaError) {
     let deadline = ContinuousClock.now + limit
+    var environment = environment
+    environment[StartedProcess.parentVariable] = "\(getpid())"
     let settings = environment.map { "\($0.key)=\($0.value)" }
     let source = input.number
     var printed: Int32 = -1
@@ -90,9 +92,13 @@ package struct ChildProcess {
 
 /// This process, as one that another started.
 package enum StartedProcess {
+  /// The environment variable in which a child finds the number of the process that started it.
+  static let parentVariable = "NORMA_PARENT_PROCESS"
+
   /// Lets it end with the process that started it, and after so many seconds at the latest.
   package static func endWithParent(after seconds: Double) {
-    norma_end_with_parent(UInt32(min(max(seconds.rounded(.up), 1), 1e6)))
+    let parent = getenv(parentVariable).flatMap { pid_t(String(cString: $0)) } ?? getppid()
+    norma_end_with_parent(parent, UInt32(min(max(seconds.rounded(.up), 1), 1e6)))
   }
 }
 

@@ -46,19 +46,18 @@ enum PluginFuzz {
       }
       schema = definition.schema
       text = Array(
-        try JSONEncoder().encode(
-          NormVariants(definition, values: schema.resolve([:])).stored))
+        try NormVariants(definition, values: schema.resolve([:])).stored.text().utf8)
     }
 
     /// Reads the text, changed, and uses what is read.
     func mutant(_ random: inout RandomSource) -> Bool {
       guard
-        let stored = try? JSONDecoder().decode(
-          StoredDefinition.self, from: Data(mutated(text, &random))),
-        let definition = try? stored.definition(schema), let values = try? schema.resolve([:])
+        let stored = try? StoredDefinition(
+          reading: String(decoding: mutated(text, &random), as: UTF8.self)),
+        let definition = try? stored.definition(schema)
       else { return false }
       for mode in Mode.allCases {
-        _ = try? definition.program(hyper: values, channels: 64, mode: mode, gradient: true)
+        _ = try? PluginFuzz.run(definition, mode)
       }
       return true
     }
@@ -72,6 +71,17 @@ enum PluginFuzz {
       try StrainCheck.concurrency.run(NormSpec(entry.schema.name), in: registry)
       print("\(entry.schema.name): eight threads in one instance")
     }
+  }
+
+  /// What a host computes with a definition: forward and backward of the reference.
+  private static func run(_ definition: NormDefinition, _ mode: Mode) throws {
+    let registry = NormRegistry([NormEntry(definition, source: .builtIn)])
+    let layer = try NormLayer(
+      NormSpec(definition.schema.name), in: registry, channelShape: [32])
+    let harness = try KernelHarness(
+      layer: layer, layout: TensorLayout(shape: [2, 2, 32]), mode: mode, executor: .reference)
+    try harness.forward()
+    try harness.backward([Float](repeating: 1, count: 128))
   }
 
   private static let lock = Array(

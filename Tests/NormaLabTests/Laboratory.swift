@@ -66,6 +66,7 @@ final class Events {
       case .error: "error"
       case .interrupted: "interrupted"
       case .done: "done"
+      case .found: "found"
       case .plan: "plan"
       }
     }

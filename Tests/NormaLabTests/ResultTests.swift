@@ -5,11 +5,11 @@ import Testing
 
 @Test("Averages are the mean and the sample deviation")
 func averages() throws {
-  let average = try #require(ResultTable.Average([1, 2, 3, 4]))
+  let average = try #require(Average([1, 2, 3, 4]))
   #expect(average.mean == 2.5)
   #expect(abs(try #require(average.deviation) - 1.2909944487358056) < 1e-15)
-  #expect(try #require(ResultTable.Average([7])).deviation == nil)
-  #expect(ResultTable.Average([]) == nil)
+  #expect(try #require(Average([7])).deviation == nil)
+  #expect(Average([]) == nil)
 }
 
 @Test("A table has the rows and columns asked for, averaged over the seeds")
@@ -22,7 +22,7 @@ func tables() throws {
   #expect(table.labels == [["rms"], ["none"]])
   let cells = result.cells.filter { $0.cell.label.hasPrefix("norm=rms batch=8 ") }
   let values = cells.compactMap { $0[.accuracy] }
-  #expect(table.fields[0][0].average == ResultTable.Average(values))
+  #expect(table.fields[0][0].average == Average(values))
   #expect(table.notes == ["mean ± standard deviation over 2 values of seed"])
   let summary = result.summary
   #expect(summary.header == ["norm", "batch", "accuracy", "loss", "step_ms"])

@@ -153,7 +153,7 @@ func interruption() throws {
   }
   #expect(error?.code.exitStatus == 130)
   #expect(steps == 5)
-  #expect(scratch.has("r/001-seed-1/interrupted.safetensors"))
+  #expect(scratch.has("r/001-seed-1/checkpoint.safetensors"))
   #expect(!scratch.has("r/001-seed-1/final.safetensors"))
   #expect(!scratch.has("r/002-seed-2"))
   let events = try scratch.text("r/001-seed-1/events.jsonl")

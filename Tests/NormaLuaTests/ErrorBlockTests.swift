@@ -90,7 +90,7 @@ struct ErrorBlockTests {
         experiment { model = "m", \(data), train = { epoch = 3 } }
         """,
       line: "models.lua:2: experiment: no field 'epoch' in train; did you mean 'epochs'?",
-      hint: "it has: epochs, steps, batch, optimizer, schedule, clip, rate_scale"),
+      hint: "it has: epochs, steps, batch, optimizer, schedule, clip, rate_scale, stop"),
     Mistake(
       script: "while true do end",
       line: "models.lua:1: stopped: the script ran 5 million instructions without calling the host",

@@ -17,7 +17,7 @@ struct BuiltInConformanceTests {
 
   @Test("keep the whole contract", arguments: specs)
   func conforms(_ spec: NormSpec) {
-    for result in checkNorm(spec, in: .builtIn()) {
+    for result in checkNorm(spec, in: .builtIn(), options: .builtIn) {
       #expect(result.passed, "\(spec.label): \(result)")
     }
   }
@@ -27,7 +27,7 @@ struct BuiltInConformanceTests {
   func otherForms(_ name: String) {
     let registry = NormRegistry(
       OtherForms.definitions.map { NormEntry($0, source: .builtIn) })
-    for result in checkNorm(NormSpec(name), in: registry) {
+    for result in checkNorm(NormSpec(name), in: registry, options: .builtIn) {
       #expect(result.passed, "\(name): \(result)")
     }
   }
@@ -35,7 +35,7 @@ struct BuiltInConformanceTests {
   /// `stopped` subtracts a mean without a variance beside it.
   @Test("keep the whole contract as native code", arguments: ["layer", "batch", "stopped"])
   func nativeConforms(_ name: String) {
-    var options = ConformanceOptions()
+    var options = ConformanceOptions.builtIn
     // Compiled once a shape: the differences were held to the same formula already.
     options.differences = false
     options.executor = .native(
@@ -71,11 +71,20 @@ struct BuiltInConformanceTests {
 
   @Test("keep the whole contract in the reference executor", arguments: specs.prefix(5))
   func referenceConforms(_ spec: NormSpec) {
-    var options = ConformanceOptions()
+    var options = ConformanceOptions.builtIn
     options.executor = .reference
     options.threads = [1]
     for result in checkNorm(spec, in: .builtIn(), options: options) {
       #expect(result.passed, "\(spec.label): \(result)")
     }
+  }
+}
+
+extension ConformanceOptions {
+  /// What Norma's own norms are held to.
+  static var builtIn: ConformanceOptions {
+    var options = ConformanceOptions()
+    options.gradientBound = 5e-7
+    return options
   }
 }

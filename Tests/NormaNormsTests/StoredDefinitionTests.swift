@@ -1,5 +1,6 @@
 import Foundation
 import NormaCompiler
+import NormaConformance
 import NormaCore
 import NormaGraph
 import NormaNorms
@@ -32,8 +33,7 @@ struct StoredDefinitionTests {
   func roundTrip(_ mode: Mode) throws {
     for entry in NormRegistry.builtIn().all {
       let definition = try #require(entry.provider.definition)
-      let data = try JSONEncoder().encode(try Self.stored(definition))
-      let read = try JSONDecoder().decode(StoredDefinition.self, from: data)
+      let read = try StoredDefinition(reading: Self.stored(definition).text())
         .definition(definition.schema)
       let values = try definition.schema.resolve([:])
       let (a, b) = (
@@ -50,7 +50,7 @@ struct StoredDefinitionTests {
   @Test("Damaged text is an error and never a trap")
   func damage() throws {
     let definition = BuiltIns.group
-    let data = [UInt8](try JSONEncoder().encode(try Self.stored(definition)))
+    let data = Array(try Self.stored(definition).text().utf8)
     var random = RandomSource(seed: 5, purpose: "damage")
     var refused = 0
     for _ in 0..<2000 {
@@ -61,10 +61,16 @@ struct StoredDefinitionTests {
         bytes[at] = digits[Int(random.uniform() * Double(digits.count))]
       }
       do {
-        let read = try JSONDecoder().decode(StoredDefinition.self, from: Data(bytes))
+        let read = try StoredDefinition(reading: String(decoding: bytes, as: UTF8.self))
           .definition(definition.schema)
-        let values = try definition.schema.resolve([:])
-        _ = try read.program(hyper: values, channels: 64, mode: .train, gradient: true)
+        let layer = try NormLayer(
+          NormSpec("group"), in: NormRegistry([NormEntry(read, source: .builtIn)]),
+          channelShape: [64])
+        let harness = try KernelHarness(
+          layer: layer, layout: TensorLayout(shape: [2, 3, 64]), mode: .train,
+          executor: .reference)
+        try harness.forward()
+        try harness.backward([Float](repeating: 1, count: 384))
       } catch {
         refused += 1
       }

@@ -14,9 +14,6 @@ pub const ROLE_SPACE: u8 = 2;
 pub const ROLE_CHANNEL: u8 = 4;
 pub const LAYOUT_ANY_AXES: u32 = 4;
 pub const LAYOUT_STRIDED: u32 = 8;
-pub const CAN_REPEAT_EXACTLY: u64 = 0x8;
-pub const CAN_ANY_THREADS_EXACTLY: u64 = 0x10;
-pub const NEEDS_INPUT: u64 = 0x40;
 pub const CALL_ACCUMULATE: u32 = 1;
 
 #[repr(C)]

@@ -295,7 +295,7 @@ static NORM: Fixed<Norm> = Fixed(Norm {
     layouts: LAYOUT_ANY_AXES | LAYOUT_STRIDED,
     rank_minimum: 0,
     rank_maximum: 0,
-    capabilities: CAN_REPEAT_EXACTLY | CAN_ANY_THREADS_EXACTLY | NEEDS_INPUT,
+    capabilities: 0,
     required_cpu: 0,
     create,
     destroy,

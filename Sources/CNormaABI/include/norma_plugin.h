@@ -17,6 +17,8 @@
  *  - The host owns all memory of tensors, state, saved values and scratch. The plugin owns its
  *    instances and its descriptors; descriptors stay valid, unchanged, for the process. A library is
  *    never unloaded. Pointers in argument structs are valid until the call returns.
+ *  - The same call gives the same bits, whatever the number of threads. The host never passes an
+ *    output that overlaps an input.
  *  - A plugin starts no threads and leaves signals, locale, working directory, environment,
  *    floating-point control and standard output alone. No C++ exception, Rust panic or longjmp leaves it.
  *
@@ -282,15 +284,11 @@ typedef struct norma_input {
 #define NORMA_LAYOUT_ANY_AXES 0x4u         /* any set of axes, axis 0 included */
 #define NORMA_LAYOUT_STRIDED 0x8u          /* any strides, not only C order */
 
-#define NORMA_CAN_BATCH_STATISTICS 0x1u      /* samples of a batch influence each other */
-#define NORMA_CAN_DIFFER_IN_INFER 0x2u       /* training and inference compute different things */
-#define NORMA_CAN_PARTIAL_GRADIENT 0x4u      /* the gradient is deliberately not the derivative */
-#define NORMA_CAN_REPEAT_EXACTLY 0x8u        /* the same input gives the same bits */
-#define NORMA_CAN_ANY_THREADS_EXACTLY 0x10u  /* whatever the number of threads */
-#define NORMA_CAN_FOLD 0x20u                 /* in inference it is a scale and a shift per channel */
-#define NORMA_NEEDS_INPUT 0x40u              /* backward reads the inputs */
-#define NORMA_NEEDS_OUTPUT 0x80u             /* backward reads the output */
-#define NORMA_CAN_IN_PLACE 0x100u            /* the output may be x's memory */
+/* What norma_norm.capabilities says; `norma plugins check` holds a norm to it. */
+#define NORMA_CAN_BATCH_STATISTICS 0x1u  /* in training, samples of a batch influence each other */
+#define NORMA_CAN_DIFFER_IN_INFER 0x2u   /* training and inference compute different things */
+#define NORMA_CAN_PARTIAL_GRADIENT 0x4u  /* the gradient is deliberately not the derivative */
+#define NORMA_NEEDS_OUTPUT 0x8u          /* backward reads the output; it always gets the inputs */
 
 /* The settings an instance is created for. */
 typedef struct norma_settings {

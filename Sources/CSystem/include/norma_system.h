@@ -15,8 +15,9 @@ int norma_sealed_memory(const void *bytes, size_t count);
 int norma_start(const char *path, char *const arguments[], char *const environment[], int input,
                 pid_t *child, int *output);
 
-/* Lets this process end with the one that started it, or after so many seconds, whichever comes first. */
-void norma_end_with_parent(unsigned seconds);
+/* Lets this process end with the one that started it, `parent`, or after so many seconds, whichever comes
+ * first. */
+void norma_end_with_parent(pid_t parent, unsigned seconds);
 
 /* Whose code a thread runs, for whoever must say so when it ends the process. Texts that stay for
  * ever; all NULL: nobody's but the program's own. */

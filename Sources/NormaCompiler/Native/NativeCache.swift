@@ -34,10 +34,8 @@ package final class NativeCache: Sendable {
   package convenience init(environment: [String: String]) throws(NormaError) {
     if let path = environment[Self.variable], !path.isEmpty {
       try self.init(path: path)
-    } else if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") {
-      try self.init(path: base + "/norma/native")
-    } else if let home = environment["HOME"], home.hasPrefix("/") {
-      try self.init(path: home + "/.cache/norma/native")
+    } else if let base = UserFolder.cache.path(environment) {
+      try self.init(path: base + "/native")
     } else {
       throw NormaError(
         .unavailable, "there is no folder for compiled kernels: HOME is not set",

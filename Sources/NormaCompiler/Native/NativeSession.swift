@@ -89,7 +89,7 @@ public final class NativeSession: Sendable {
   }
 
   /// Waits until all requested units are ready, at most for `limit`, and decides them: each has its
-  /// library from here on, or never. Calls from several threads take turns.
+  /// library from here on, or, where one was late, none of them ever. Calls from several threads take turns.
   public func settle(within limit: Duration? = nil) {
     let limit = limit ?? wait
     turn.withLock { _ in
@@ -98,12 +98,10 @@ public final class NativeSession: Sendable {
         defer { state.open = [:] }
         return Array(state.open.values)
       }
-      var late = 0
-      for (unit, job) in open {
-        let (isFinished, library) = job.wait(until: deadline)
-        unit.decide(library)
-        if !isFinished { late += 1 }
-      }
+      let ends = open.map { ($0.unit, $0.job.wait(until: deadline)) }
+      let late = ends.count { !$0.1.isFinished }
+      // What runs must not be a matter of which half was in time: a run could not be repeated.
+      for (unit, end) in ends { unit.decide(late == 0 ? end.library : nil) }
       if late > 0 { collected.add(.late, Self.lateness(late, of: open.count, limit)) }
     }
   }

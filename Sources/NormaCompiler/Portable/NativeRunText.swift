@@ -81,7 +81,7 @@ struct NativeRunText {
         if let number {
           lines.append("SD[\(load.offset)] = \(number.text);")
         } else if case .constant(let value) = load.source, value.isInfinite || value.isNaN {
-          lines.append("SD[\(load.offset)] = \(PortableDirection.number(value));")
+          lines.append("SD[\(load.offset)] = \(PortableText.number(value));")
         } else {
           return nil
         }
@@ -113,7 +113,7 @@ struct NativeRunText {
     func fills() -> [String] {
       plan.unitFills.map {
         "for (i64 u = 0; u < units; u++) fill((double *)(U + u * \(plan.unitBytes)) + \($0.offset),"
-          + " \(PortableDirection.number($0.value)), \($0.count));"
+          + " \(PortableText.number($0.value)), \($0.count));"
       }
     }
     func merges(_ list: [TilePlan.Merge]) -> [String] {

@@ -21,16 +21,15 @@ package struct NativeSpecial {
       try !WindowKernel.isNeeded(program, layout)
     else { return nil }
     let rows = try Self.rows(program, layout)
-    let (shape, batch) = (rows ?? layout, (rows ?? layout).batchCount)
-    let base = batch * max(1, (1 << 16) / layout.count + 1)
-    for batches in [[base, 2 * base, 3 * base], [batch, batch, batch]] {
-      let isPerRow = rows != nil && batches[0] != batches[1]
-      if let text = try Self.text(program, shape, lanes, name, batches, isPerRow) {
-        self.text = text
-        return
-      }
+    let base = (rows ?? layout).batchCount * max(1, (1 << 16) / layout.count + 1)
+    var found = try Self.text(
+      program, rows ?? layout, lanes, name, [base, 2 * base, 3 * base], rows != nil)
+    if found == nil {
+      let fixed = [Int](repeating: layout.batchCount, count: 3)
+      found = try Self.text(program, layout, lanes, name, fixed, false)
     }
-    return nil
+    guard let found else { return nil }
+    text = found
   }
 
   /// The tensor as rows of channels, where to the formula positions are as good as samples.

@@ -130,7 +130,7 @@ struct PortableDirection {
       let k = program.inputs.firstIndex { $0.name == name } ?? 0
       return "(double)x\(k)[\(offset(k, fast: false))]"
     case .saved(let k): return "saved\(k)[\(index(domain))]"
-    case .constant(let number): return Self.number(number)
+    case .constant(let number): return PortableText.number(number)
     case .count(let roles): return "(double)(\(Self.count(roles)))"
     case .position(let roles): return "(double)(\(index(roles)))"
     default: return local[node] ? "v\(node)" : "v\(node)[\(index(domain))]"
@@ -158,12 +158,6 @@ struct PortableDirection {
           : "a\(input).channel[\(channel)]")
     }
     return terms.isEmpty ? "0" : terms.joined(separator: " + ")
-  }
-
-  static func number(_ value: Double) -> String {
-    if value.isNaN { return "__builtin_nan(\"\")" }
-    if value.isInfinite { return value < 0 ? "-__builtin_inf()" : "__builtin_inf()" }
-    return value.sign == .minus ? "(\(value))" : "\(value)"
   }
 
   static func applied(_ operation: Elementwise, _ operands: [String]) -> String {

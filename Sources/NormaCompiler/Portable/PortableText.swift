@@ -1,6 +1,13 @@
 /// What stands before the functions of `PortableProgram`.
 package enum PortableText {
   /// Types, and the element-wise operations over double.
+  /// A number as C, those that are not finite too.
+  package static func number(_ value: Double) -> String {
+    if value.isNaN { return "__builtin_nan(\"\")" }
+    if value.isInfinite { return value < 0 ? "-__builtin_inf()" : "__builtin_inf()" }
+    return value.sign == .minus ? "(\(value))" : "\(value)"
+  }
+
   package static var prelude: String {
     types + NativePrelude.scalarMacros + NativePrelude.operations(prefix: "nd_", type: "double")
       + "\n"

@@ -22,6 +22,8 @@ public struct ExperimentSpec: Sendable {
   public var watch: [Measure]
   /// Whether each cell ends with a measurement of the test part.
   public var measuresTest: Bool
+  /// How long all cells together may take; nil for as long as they need.
+  public var budget: Duration?
 
   /// Makes a spec; it is checked when it is expanded.
   public init(
@@ -129,12 +131,15 @@ public struct TrainPlan: Sendable, Hashable {
   public var clip: Double?
   /// How the rate follows the batch.
   public var rateScale: RateScale
+  /// When a run ends before its last step.
+  public var stop: StopRule?
 
   /// Makes a plan.
   public init(
     _ length: Length = .epochs(1), batch: Int = 128,
     optimizer: OptimizerSpec = .sgd(rate: 0.1, momentum: 0.9),
-    schedule: ScheduleSpec = ScheduleSpec(), clip: Double? = nil, rateScale: RateScale = .none
+    schedule: ScheduleSpec = ScheduleSpec(), clip: Double? = nil, rateScale: RateScale = .none,
+    stop: StopRule? = nil
   ) {
     self.length = length
     self.batch = batch
@@ -142,5 +147,16 @@ public struct TrainPlan: Sendable, Hashable {
     self.schedule = schedule
     self.clip = clip
     self.rateScale = rateScale
+    self.stop = stop
+  }
+
+  /// Steps of a run whose epochs have so many.
+  func steps(epochOf stepsPerEpoch: Int, limit: Int?) -> Int {
+    let total =
+      switch length {
+      case .epochs(let count): count * stepsPerEpoch
+      case .steps(let count): count
+      }
+    return min(total, limit ?? total)
   }
 }

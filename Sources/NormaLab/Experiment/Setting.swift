@@ -18,6 +18,9 @@ public enum SettingValue: Sendable, Hashable {
     }
   }
 
+  /// Whether a label, or a norm's name, means it.
+  func matches(_ label: String) -> Bool { self.label == label || norm?.name == label }
+
   /// The norm: a word names one.
   public var norm: NormSpec? {
     switch self {

@@ -10,6 +10,8 @@ public struct CellResult: Sendable {
     case failed(NormaError)
     /// It was stopped from outside.
     case interrupted
+    /// It did not run, or not to its end, since the experiment's time was over.
+    case outOfTime
   }
 
   /// The cell.
@@ -22,6 +24,20 @@ public struct CellResult: Sendable {
   public let steps: Int
   /// The final weights; nil when nothing was written.
   public let weights: String?
+  /// Whether the plan's rule ended it before its last step.
+  public let stoppedEarly: Bool
+
+  init(
+    cell: Cell, status: Status, measures: [Measure: Double] = [:], steps: Int = 0,
+    weights: String? = nil, stoppedEarly: Bool = false
+  ) {
+    self.cell = cell
+    self.status = status
+    self.measures = measures
+    self.steps = steps
+    self.weights = weights
+    self.stoppedEarly = stoppedEarly
+  }
 
   /// A measure; nil when the cell did not come so far.
   public subscript(measure: Measure) -> Double? { measures[measure] }
@@ -31,6 +47,7 @@ public struct CellResult: Sendable {
     switch status {
     case .completed: nil
     case .interrupted: "interrupted"
+    case .outOfTime: "no time"
     case .failed(let error) where error.code == .diverged: "diverged"
     case .failed: "failed"
     }
@@ -47,17 +64,20 @@ public struct CellResult: Sendable {
     switch status {
     case .completed: fields.append(.init("status", "completed"))
     case .interrupted: fields.append(.init("status", "interrupted"))
+    case .outOfTime: fields.append(.init("status", "out_of_time"))
     case .failed(let error):
       fields.append(.init("status", .text(error.code == .diverged ? "diverged" : "failed")))
-      fields.append(.init("reason", .text(error.description)))
+      fields.append(.init("code", .text(error.code.id)))
+      fields.append(.init("exit_status", .int(Int(error.code.exitStatus))))
+      fields.append(.init("reason", .text(error.message)))
     }
     fields.append(.init("steps", .int(steps)))
+    if stoppedEarly { fields.append(.init("stopped_early", true)) }
     for measure in Measure.allCases {
       guard let value = measures[measure] else { continue }
       let json = measure == .parameters ? .int(Int(value)) : JSONValue.number(value)
       fields.append(.init(measure.rawValue, json))
     }
-    if let weights { fields.append(.init("weights", .text(weights))) }
     return fields
   }
 }

@@ -32,7 +32,7 @@ public struct ExperimentResult: Sendable {
       guard case .completed = result.status, result[measure]?.isFinite == true else { return false }
       return settings.allSatisfy { name, label in
         guard let value = result.cell.value(name) else { return false }
-        return value.label == label || value.norm?.name == label
+        return value.matches(label)
       }
     }
     let sign = measure.isBetterHigh ? 1.0 : -1.0
@@ -53,7 +53,8 @@ public struct ExperimentResult: Sendable {
   ///
   /// - Throws: `usage` for an unknown axis, one used twice, or one that is nowhere when `over` is given.
   public func table(
-    rows: [String], columns: String? = nil, measures: [Measure], over: [String]? = nil
+    rows: [String], columns: String? = nil, measures: [Measure], over: [String]? = nil,
+    spread: ResultTable.Spread = .deviation
   ) throws(NormaError) -> ResultTable {
     for axis in rows + (columns.map { [$0] } ?? []) + (over ?? []) { try checkAxis(axis) }
     let used = rows + (columns.map { [$0] } ?? [])
@@ -65,13 +66,60 @@ public struct ExperimentResult: Sendable {
         .usage, "the axis '\(left)' is neither in rows nor in columns nor in over",
         help: "add it to over to average over it")
     }
-    return ResultTable(self, rows: rows, columns: columns, measures: measures)
+    return ResultTable(self, rows: rows, columns: columns, measures: measures, spread: spread)
+  }
+
+  /// Two settings of an axis compared over all cells that are equal in the others, at the given settings.
+  ///
+  /// - Throws: `usage` for an axis or a setting that is not there, or when no pair was completed.
+  public func compare(
+    _ first: String, _ second: String, axis: String = "norm", measure: Measure = .accuracy,
+    at settings: [String: String] = [:]
+  ) throws(NormaError) -> PairedComparison {
+    for name in [axis] + settings.keys.sorted() { try checkAxis(name) }
+    let axes = spec.axes.filter { $0.name != axis && settings[$0.name] == nil }
+    func values(_ label: String) throws(NormaError) -> [[Cell.Setting]: Double] {
+      let labels = spec.axes.first { $0.name == axis }?.values ?? []
+      guard let value = labels.first(where: { $0.matches(label) }) else {
+        throw NormaError(
+          .usage,
+          "'\(axis)' has no value '\(label)'"
+            + Suggestion.phrase(for: label, among: labels.map(\.label)),
+          help: "it has: \(labels.map(\.label).joined(separator: ", "))")
+      }
+      var found: [[Cell.Setting]: Double] = [:]
+      for result in cells where result.cell.value(axis) == value {
+        guard case .completed = result.status, let number = result[measure], number.isFinite,
+          settings.allSatisfy({ result.cell.value($0)?.matches($1) ?? false })
+        else { continue }
+        found[result.cell.settings.filter { $0.name != axis }] = number
+      }
+      return found
+    }
+    let (a, b) = (try values(first), try values(second))
+    // In the order of the cells: sums of floating-point numbers depend on it.
+    var differences: [Double] = []
+    for result in cells where result.cell.value(axis)?.matches(first) == true {
+      let key = result.cell.settings.filter { $0.name != axis }
+      if let before = a[key], let after = b[key] { differences.append(after - before) }
+    }
+    guard let average = Average(differences) else {
+      throw NormaError(
+        .usage,
+        "no two completed cells differ in \(axis)=\(first) and \(axis)=\(second) alone and have"
+          + " '\(measure.rawValue)'",
+        help: isDryRun ? "this is a dry run: nothing was measured" : nil)
+    }
+    return PairedComparison(
+      axis: axis, first: first, second: second, measure: measure, differences: differences,
+      average: average, over: axes.filter { $0.values.count > 1 }.map(\.name))
   }
 
   /// All axes but the seed in rows, one column for each watched measure.
   public var summary: ResultTable {
     ResultTable(
-      self, rows: axisNames.filter { $0 != "seed" }, columns: nil, measures: spec.watch)
+      self, rows: axisNames.filter { $0 != "seed" }, columns: nil, measures: spec.watch,
+      spread: .deviation)
   }
 
   /// The names of the swept axes, in order.

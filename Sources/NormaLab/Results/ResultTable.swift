@@ -3,26 +3,6 @@ import NormaCore
 
 /// Results in rows and columns, averaged over what is in neither.
 public struct ResultTable: Sendable {
-  /// The mean and spread of some cells' values.
-  public struct Average: Sendable, Hashable {
-    /// The mean of the values.
-    public let mean: Double
-    /// Their standard deviation (sample); nil for one value.
-    public let deviation: Double?
-    /// How many values there are.
-    public let count: Int
-
-    /// Averages values; nil when there are none.
-    public init?(_ values: [Double]) {
-      guard !values.isEmpty else { return nil }
-      let mean = values.reduce(0, +) / Double(values.count)
-      self.mean = mean
-      count = values.count
-      let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      deviation = values.count > 1 ? (squares / Double(values.count - 1)).squareRoot() : nil
-    }
-  }
-
   /// What a field of the table holds.
   public struct Field: Sendable {
     /// The average of the cells that have the measure; nil when none has.
@@ -42,7 +22,18 @@ public struct ResultTable: Sendable {
   /// Lines below the table: what the spread is, why cells failed.
   public let notes: [String]
 
-  init(_ result: ExperimentResult, rows: [String], columns: String?, measures: [Measure]) {
+  /// What stands after a mean.
+  public enum Spread: String, Sendable, CaseIterable {
+    /// The standard deviation.
+    case deviation
+    /// Half the 95 % interval of the mean.
+    case interval
+  }
+
+  init(
+    _ result: ExperimentResult, rows: [String], columns: String?, measures: [Measure],
+    spread: Spread
+  ) {
     let axes = result.spec.axes
     func values(_ name: String) -> [SettingValue] {
       axes.first { $0.name == name }?.values ?? []
@@ -58,7 +49,7 @@ public struct ResultTable: Sendable {
         zip(rows, row).allSatisfy { result.cell.value($0) == $1 }
           && (columns.map { result.cell.value($0) == column } ?? true)
       }
-      return Field(cells, measure)
+      return Field(cells, measure, spread)
     }
     var header = rows
     if let columns {
@@ -79,7 +70,8 @@ public struct ResultTable: Sendable {
     let averaged = axes.filter { !rows.contains($0.name) && $0.name != columns }
     if fields.joined().contains(where: { $0.average?.deviation != nil }) {
       let names = averaged.map { "\($0.values.count) values of \($0.name)" }
-      notes.append("mean ± standard deviation over \(names.joined(separator: " and "))")
+      let what = spread == .deviation ? "standard deviation" : "half the 95 % interval"
+      notes.append("mean ± \(what) over \(names.joined(separator: " and "))")
     }
     notes += result.cells.compactMap { $0.failure?.message }
     if result.isDryRun { notes.append("dry run: nothing was measured") }
@@ -105,9 +97,9 @@ public struct ResultTable: Sendable {
 }
 
 extension ResultTable.Field {
-  init(_ cells: [CellResult], _ measure: Measure) {
+  init(_ cells: [CellResult], _ measure: Measure, _ spread: ResultTable.Spread) {
     let completed = cells.filter { if case .completed = $0.status { true } else { false } }
-    average = ResultTable.Average(completed.compactMap { $0[measure] })
+    average = Average(completed.compactMap { $0[measure] })
     reasons = cells.compactMap(\.shortReason)
     func number(_ value: Double) -> String {
       let small = value != 0 && abs(value) < 5e-4
@@ -118,7 +110,9 @@ extension ResultTable.Field {
     if let average {
       words.append(
         number(average.mean)
-          + (average.deviation.map { " ± " + String(format: "%.\(measure.decimals)f", $0) } ?? ""))
+          + ((spread == .deviation ? average.deviation : average.halfInterval).map {
+            " ± " + String(format: "%.\(measure.decimals)f", $0)
+          } ?? ""))
     }
     if let reason = reasons.first {
       words.append(average == nil ? reason : "(\(reasons.count) \(reason))")

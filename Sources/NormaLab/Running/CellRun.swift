@@ -19,13 +19,31 @@ final class CellRun {
   private var times = StepTimes()
   private let training: TrainingSpec
 
-  private(set) var steps = 0
-  private(set) var measures: [Measure: Double] = [:]
+  private var progress = RunProgress()
+  private let plan: TrainPlan
+  private let saves: (CellRun) throws(NormaError) -> Void
+  private var start = ContinuousClock.now
+  private var saved = ContinuousClock.now
+
+  /// Steps done.
+  var steps: Int { progress.steps }
+  /// What was measured so far.
+  var measures: [Measure: Double] {
+    Dictionary(
+      uniqueKeysWithValues: progress.measures.compactMap { name, value in
+        Measure(rawValue: name).map { ($0, value) }
+      })
+  }
+  /// Whether the plan's rule ended it before its last step.
+  var stoppedEarly: Bool { progress.stop.isOver }
 
   /// Builds the network and the sampler; nothing trains yet.
+  ///
+  /// - Parameter saves: is told when a checkpoint is due.
   init(
     _ cell: Cell, of spec: ExperimentSpec, on given: DataSplits, _ options: LabOptions,
-    registry: NormRegistry, tell: @escaping (RunEvent) -> Void
+    registry: NormRegistry, saves: @escaping (CellRun) throws(NormaError) -> Void = { _ in },
+    tell: @escaping (RunEvent) -> Void
   ) throws(NormaError) {
     let splits: DataSplits
     let model: ModelSpec
@@ -37,14 +55,11 @@ final class CellRun {
       throw error.at(spec.place)
     }
     stepsPerEpoch = sampler.batchesPerEpoch
-    var total =
-      switch spec.train.length {
-      case .epochs(let count): count * stepsPerEpoch
-      case .steps(let count): count
-      }
-    if let limit = options.steps { total = min(total, limit) }
+    let total = spec.train.steps(epochOf: stepsPerEpoch, limit: options.steps)
     totalSteps = total
     epochs = (total + stepsPerEpoch - 1) / stepsPerEpoch
+    plan = spec.train
+    self.saves = saves
     training = TrainingSpec(
       optimizer: cell.optimizer, schedule: spec.train.schedule, steps: total,
       clipNorm: spec.train.clip)
@@ -66,7 +81,7 @@ final class CellRun {
     input.initialize(repeating: 0)
     labels = .allocate(capacity: samples * splits.train.labelCount)
     labels.initialize(repeating: 0)
-    measures[.parameters] = Double(network.parameterCount)
+    measure(.parameters, Double(network.parameterCount))
   }
 
   deinit {
@@ -77,12 +92,46 @@ final class CellRun {
   /// What was known of the data, for whoever applies the weights.
   var savedData: String? { SavedData(splits).text }
 
+  /// Goes on where a checkpoint left off.
+  ///
+  /// - Throws: `data` when it is not one of this run.
+  func restore(_ file: SafeTensors, from path: String) throws(NormaError) {
+    guard let found = RunProgress(reading: file.metadata[RunProgress.key]),
+      (0...totalSteps).contains(found.steps), (0...epochs).contains(found.epochs)
+    else {
+      throw NormaError(
+        .data, "'\(path)' does not say where its run stood", help: "delete it to start the run anew"
+      )
+    }
+    try network.restore(file, from: path, step: found.steps)
+    sampler = try BatchSampler(
+      over: splits.train, batchSize: cell.batch, seed: cell.seed,
+      at: .init(epoch: found.steps / stepsPerEpoch, step: found.steps % stepsPerEpoch))
+    progress = found
+  }
+
+  /// The metadata of a checkpoint.
+  var checkpoint: [String: String] {
+    var now = progress
+    now.seconds += elapsed
+    now.epochSeconds += elapsed
+    return [RunProgress.key: now.text, "norma.step": "\(steps)"]
+  }
+
+  /// Seconds since training began or went on, or since the epoch did.
+  private var elapsed: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  private func measure(_ measure: Measure, _ value: Double) {
+    progress.measures[measure.rawValue] = value
+  }
+
   /// Trains to the end, or until stopped; then false.
   func train() throws(NormaError) -> Bool {
-    let start = ContinuousClock.now
-    defer { measures[.seconds] = (ContinuousClock.now - start) / .seconds(1) }
-    for epoch in 1...max(epochs, 1) {
-      guard try trainEpoch(epoch) else { return false }
+    start = .now
+    saved = start
+    defer { measure(.seconds, progress.seconds + elapsed) }
+    while progress.epochs < epochs, !progress.stop.isOver {
+      guard try trainEpoch(progress.epochs + 1) else { return false }
     }
     return true
   }
@@ -90,8 +139,8 @@ final class CellRun {
   /// Measures the test part; false when stopped.
   func measureTest() throws(NormaError) -> Bool {
     guard let report = try evaluate(try splits.test(), "test") else { return false }
-    measures[.testAccuracy] = report.accuracy
-    measures[.testLoss] = report.loss
+    measure(.testAccuracy, report.accuracy)
+    measure(.testLoss, report.loss)
     return true
   }
 
@@ -102,46 +151,70 @@ final class CellRun {
   }
 
   private func trainEpoch(_ epoch: Int) throws(NormaError) -> Bool {
-    let start = ContinuousClock.now
     let end = min(epoch * stepsPerEpoch, totalSteps)
-    let first = steps
+    let first = (epoch - 1) * stepsPerEpoch
     let recordEvery = max(1, totalSteps / 1000)
-    var whole = Sum()
-    var recent = Sum()
     defer {
-      if whole.samples > 0 {
-        measures[.trainLoss] = whole.loss
-        measures[.trainAccuracy] = whole.accuracy
-        measures[.stepTime] = times.median * 1000
-      }
+      if progress.whole.samples > 0 { noteTraining() }
     }
     while steps < end {
       if options.isInterrupted() { return false }
       let result = try step()
-      whole.add(result)
-      recent.add(result)
+      progress.whole.add(result)
+      progress.recent.add(result)
       let isRecorded = steps % recordEvery == 0 || steps == totalSteps
       tell(
         .step(
           StepReport(
-            step: steps, epoch: epoch, loss: recent.loss, accuracy: recent.accuracy,
-            rate: rate(at: steps - 1), gradientNorm: result.gradientNorm, isRecorded: isRecorded)))
-      if isRecorded { recent = Sum() }
+            step: steps, epoch: epoch, loss: progress.recent.loss,
+            accuracy: progress.recent.accuracy, rate: rate(at: steps - 1),
+            gradientNorm: result.gradientNorm, isRecorded: isRecorded)))
+      if isRecorded { progress.recent = .init() }
+      if isCheckpointDue { try save() }
     }
     var validation: EvaluationReport?
     if !splits.validate.isEmpty {
       guard let report = try evaluate(splits.validate, "validate") else { return false }
-      measures[.validationAccuracy] = report.accuracy
-      measures[.validationLoss] = report.loss
+      measure(.validationAccuracy, report.accuracy)
+      measure(.validationLoss, report.loss)
       validation = report
     }
+    noteTraining()
+    let seconds = progress.epochSeconds + elapsed
     tell(
       .epoch(
         EpochReport(
-          epoch: epoch, epochs: epochs, step: steps, loss: whole.loss, accuracy: whole.accuracy,
-          validation: validation, rate: rate(at: steps - 1),
-          seconds: (ContinuousClock.now - start) / .seconds(1), steps: steps - first)))
+          epoch: epoch, epochs: epochs, step: steps, loss: progress.whole.loss,
+          accuracy: progress.whole.accuracy, validation: validation, rate: rate(at: steps - 1),
+          seconds: seconds, steps: steps - first)))
+    if let rule = plan.stop, let value = progress.measures[rule.measure.rawValue] {
+      rule.follow(value, &progress.stop)
+    }
+    progress.seconds += elapsed
+    start = .now
+    progress.epochSeconds = 0
+    progress.epochs = epoch
+    progress.whole = .init()
     return true
+  }
+
+  private func noteTraining() {
+    measure(.trainLoss, progress.whole.loss)
+    measure(.trainAccuracy, progress.whole.accuracy)
+    measure(.stepTime, times.median * 1000)
+  }
+
+  private var isCheckpointDue: Bool {
+    if let every = options.checkpointEvery { return steps % every == 0 }
+    return saved.duration(to: .now) > Self.checkpointInterval
+  }
+
+  /// How often a checkpoint is written where no number of steps was asked for.
+  private static let checkpointInterval = Duration.seconds(60)
+
+  private func save() throws(NormaError) {
+    try saves(self)
+    saved = .now
   }
 
   private func rate(at step: Int) -> Double {
@@ -158,7 +231,7 @@ final class CellRun {
       input: UnsafeBufferPointer(start: samples, count: count * splits.train.sampleSize),
       labels: UnsafeBufferPointer(start: classes, count: count * splits.train.labelCount),
       step: steps)
-    steps += 1
+    progress.steps += 1
     times.add((ContinuousClock.now - start) / .seconds(1))
     return result
   }
@@ -174,23 +247,6 @@ final class CellRun {
       part: name, step: steps, loss: total.loss, accuracy: total.accuracy)
     tell(.evaluation(report))
     return report
-  }
-
-  /// Losses and right answers of several steps.
-  private struct Sum {
-    private var lossSum = 0.0
-    private var correct = 0
-    private var steps = 0
-    private(set) var samples = 0
-    var loss: Double { lossSum / Double(max(steps, 1)) }
-    var accuracy: Double { Double(correct) / Double(max(samples, 1)) }
-
-    mutating func add(_ result: StepResult) {
-      lossSum += result.loss
-      correct += result.correct
-      steps += 1
-      samples += result.count
-    }
   }
 }
 

@@ -5,61 +5,116 @@ import NormaNetwork
 import NormaNorms
 
 extension Lab {
-  /// What a run folder records of a run before it starts: all that determines its result.
-  func configuration(
-    _ spec: ExperimentSpec, _ run: CellRun
-  ) throws(NormaError) -> JSONValue {
-    let cell = run.cell
-    let sources = options.sources()
+  /// What determines a run's result, before it is built; to be compared where a folder holds one already.
+  func determinants(
+    _ cell: Cell, of spec: ExperimentSpec, on splits: DataSplits
+  ) throws(NormaError) -> [JSONValue.Field] {
+    let part = try splits.windows(of: cell.model.input.first ?? 1).train
+    _ = try cell.model.fitting(part)
+    let perEpoch = try BatchSampler(over: part, batchSize: cell.batch, seed: cell.seed)
+      .batchesPerEpoch
     return [
-      "experiment": .text(spec.name),
-      "place": spec.place.map { .text("\($0)") } ?? .null,
-      "cell": .int(cell.index + 1),
-      "settings": cell.settingsJSON,
-      "model": .text(try cell.model.json()),
-      "parameters": .int(run.network.parameterCount),
-      "norms": .list(run.network.norms.map(\.json)),
-      "data": spec.data.json,
-      "train": [
-        "steps": .int(run.totalSteps), "steps_per_epoch": .int(run.stepsPerEpoch),
-        "batch": .int(cell.batch), "optimizer": cell.optimizer.json,
-        "schedule": spec.train.schedule.json,
-        "clip": spec.train.clip.map { .number($0) } ?? .null,
-        "rate_scale": .text(spec.train.rateScale.rawValue),
-      ],
-      "seed": .int(Int(cell.seed)),
-      "executor": .text(options.executor.name),
-      "threads": .int(options.threads),
-      "versions": [
-        "norma": .text(options.version),
-        "system": .text(ProcessInfo.processInfo.operatingSystemVersionString),
-      ],
-      "scripts": [
-        "hash": .text(ScriptText.hash(sources)),
-        "files": .list(sources.map { .text($0.name) }),
-      ],
-      "started": .text(Date().formatted(.iso8601)),
+      .init("settings", cell.settingsJSON),
+      .init("model", .text(try cell.model.json())),
+      .init("data", spec.data.json),
+      .init(
+        "train",
+        [
+          "steps": .int(spec.train.steps(epochOf: perEpoch, limit: options.steps)),
+          "steps_per_epoch": .int(perEpoch), "batch": .int(cell.batch),
+          "optimizer": cell.optimizer.json, "schedule": spec.train.schedule.json,
+          "clip": spec.train.clip.map { .number($0) } ?? .null,
+          "rate_scale": .text(spec.train.rateScale.rawValue),
+          "stop": spec.train.stop?.json ?? .null,
+          "test": .bool(spec.measuresTest),
+        ]),
+      .init("seed", .int(Int(cell.seed))),
     ]
+  }
+
+  /// What a run folder records of a run before it starts.
+  func configuration(
+    _ spec: ExperimentSpec, _ run: CellRun, _ determinants: [JSONValue.Field]
+  ) -> JSONValue {
+    let sources = options.sources()
+    return .object(
+      [
+        .init("experiment", .text(spec.name)),
+        .init("place", spec.place.map { .text("\($0)") } ?? .null),
+        .init("cell", .int(run.cell.index + 1)),
+      ] + determinants + [
+        .init("parameters", .int(run.network.parameterCount)),
+        .init("norms", .list(run.network.norms.map(\.json))),
+        .init("executor", .text(options.executor.name)),
+        .init("threads", .int(options.threads)),
+        .init(
+          "versions",
+          [
+            "norma": .text(options.version),
+            "system": .text(ProcessInfo.processInfo.operatingSystemVersionString),
+          ]),
+        .init(
+          "scripts",
+          [
+            "hash": .text(ScriptText.hash(sources)),
+            "files": .list(sources.map { .text($0.name) }),
+          ]),
+        .init("started", .text(Date().formatted(.iso8601))),
+      ])
   }
 
   /// The index of a sweep: its axes, and every cell that is done with its folder and measures.
   func sweepJSON(_ spec: ExperimentSpec, _ cells: [Cell], _ results: [CellResult]) -> JSONValue {
     [
       "experiment": .text(spec.name),
-      "axes": .object(
-        spec.axes.map { axis in
-          JSONValue.Field(axis.name, .list(axis.values.map(\.json)))
-        }),
+      "axes": .list(
+        spec.axes.map { ["name": .text($0.name), "values": .list($0.values.map(\.json))] }),
       "cells": .int(cells.count),
+      "summary": .list(summary(spec, results)),
       "results": .list(
         results.map { result in
           .object(
             [
               .init("folder", .text(result.cell.folderName(of: cells.count))),
               .init("settings", result.cell.settingsJSON),
-            ] + result.fields.filter { $0.name != "weights" })
+            ] + result.fields)
         }),
     ]
+  }
+}
+
+extension Lab {
+  /// What is left of cells that differ in their seed alone: means with deviations and 95 % intervals.
+  private func summary(_ spec: ExperimentSpec, _ results: [CellResult]) -> [JSONValue] {
+    var keys: [[Cell.Setting]] = []
+    var groups: [[Cell.Setting]: [CellResult]] = [:]
+    for result in results {
+      let key = result.cell.settings.filter { $0.name != "seed" }
+      if groups[key] == nil { keys.append(key) }
+      groups[key, default: []].append(result)
+    }
+    return keys.map { key in
+      let cells = groups[key] ?? []
+      let completed = cells.filter { if case .completed = $0.status { true } else { false } }
+      let measures = Measure.allCases.compactMap { measure -> JSONValue.Field? in
+        Average(completed.compactMap { $0[measure] }).map { average in
+          .init(
+            measure.rawValue,
+            [
+              "mean": .number(average.mean), "count": .int(average.count),
+              "deviation": average.deviation.map { .number($0) } ?? .null,
+              "low": average.interval.map { .number($0.lowerBound) } ?? .null,
+              "high": average.interval.map { .number($0.upperBound) } ?? .null,
+            ])
+        }
+      }
+      return [
+        "settings": .object(key.map { JSONValue.Field($0.name, $0.value.json) }),
+        "completed": .int(completed.count),
+        "reasons": .list(cells.compactMap(\.shortReason).map { .text($0) }),
+        "measures": .object(measures),
+      ]
+    }
   }
 }
 

@@ -43,37 +43,79 @@ public final class Lab {
     }
     let cells = try spec.cells(registry)
     let splits = try load(spec.data, at: spec.place)
+    if let rule = spec.train.stop, splits.validate.isEmpty,
+      [.validationLoss, .validationAccuracy].contains(rule.measure)
+    {
+      throw NormaError(
+        .usage,
+        "experiment '\(spec.name)' stops by \(rule.measure.rawValue), but the data has no validation"
+          + " part",
+        place: spec.place, help: "give the data validate = 1000, or stop by train_loss")
+    }
     experiments += 1
     if options.isDryRun {
       let plan = try plan(spec, cells, splits)
       options.observer(.plan(plan))
       return ExperimentResult(spec: spec, cells: [], folder: nil, isDryRun: true)
     }
-    let folder = try options.writes ? newFolder(spec.name) : nil
+    let folder = try options.writes ? experimentFolder(spec.name) : nil
+    let sweep = Sweep(spec: spec, cells: cells, splits: splits, folder: folder)
     options.observer(.experiment(name: spec.name, cells: cells.count, folder: folder))
-    var results: [CellResult] = []
-    for cell in cells {
-      let path = folder.map { cells.count > 1 ? "\($0)/\(cell.folderName(of: cells.count))" : $0 }
-      let result = try run(cell, of: spec, count: cells.count, on: splits, in: path)
-      results.append(result)
-      if let folder, cells.count > 1 {
-        try Folder.write(
-          sweepJSON(spec, cells, results).indented(depth: 3), to: folder + "/sweep.json")
-      }
-      if case .interrupted = result.status {
-        throw NormaError(
-          .interrupted,
-          "interrupted after \(result.steps) steps"
-            + (cells.count > 1 ? " of cell \(cell.index + 1) of \(cells.count)" : ""),
-          help: folder.map { "what was measured is in \($0)" })
-      }
-    }
+    let results = try run(sweep)
     let failures = results.compactMap { $0.failure }
     if failures.count == results.count, let first = failures.first {
       throw failures.count > 1
         ? first.noting("all \(failures.count) cells failed; this is the first's reason") : first
     }
     return ExperimentResult(spec: spec, cells: results, folder: folder)
+  }
+
+  /// Runs the cells that are not done; all results in the order of the cells.
+  private func run(_ sweep: Sweep) throws(NormaError) -> [CellResult] {
+    var results: [Int: CellResult] = [:]
+    if options.resumes {
+      for cell in sweep.cells {
+        guard let result = try finished(cell, of: sweep) else { continue }
+        results[cell.index] = result
+        options.observer(.found(result))
+      }
+    }
+    let end = sweep.spec.budget.map { ContinuousClock.now + $0 }
+    for cell in sweep.cells where results[cell.index] == nil {
+      if let end, ContinuousClock.now >= end {
+        results[cell.index] = CellResult(cell: cell, status: .outOfTime)
+        continue
+      }
+      let result = try run(cell, of: sweep, until: end)
+      results[cell.index] = result
+      try sweep.write(results, self)
+      if case .interrupted = result.status { throw interruption(result, sweep) }
+    }
+    try sweep.write(results, self)
+    return sweep.cells.compactMap { results[$0.index] }
+  }
+
+  private func interruption(_ result: CellResult, _ sweep: Sweep) -> NormaError {
+    let count = sweep.cells.count
+    return NormaError(
+      .interrupted,
+      "interrupted after \(result.steps) steps"
+        + (count > 1 ? " of cell \(result.cell.index + 1) of \(count)" : ""),
+      help: sweep.folder.map { "--resume --out \($0) goes on from there" })
+  }
+
+  /// What a folder says of a cell that is done; nil where it is not, or failed for reasons that another
+  /// try may not meet.
+  private func finished(_ cell: Cell, of sweep: Sweep) throws(NormaError) -> CellResult? {
+    guard let path = sweep.folder(of: cell), SavedRun.exists(in: path) else { return nil }
+    let saved = try SavedRun(path)
+    // A cell that cannot be built says so when it is tried.
+    guard let now = try? determinants(cell, of: sweep.spec, on: sweep.splits) else { return nil }
+    try saved.require(.object(now))
+    guard let end = saved.end, end["status"] != "failed", end["status"] != "out_of_time" else {
+      return nil
+    }
+    return CellResult(cell, end: end, folder: path)
   }
 
   /// The data, read once for experiments that share it.
@@ -88,59 +130,142 @@ public final class Lab {
     }
   }
 
+  /// Trains a cell, from its checkpoint where the folder has one.
   private func run(
-    _ cell: Cell, of spec: ExperimentSpec, count: Int, on splits: DataSplits, in path: String?
+    _ cell: Cell, of sweep: Sweep, until end: ContinuousClock.Instant?
   ) throws(NormaError) -> CellResult {
+    let (spec, path, isOne) = (sweep.spec, sweep.folder(of: cell), sweep.cells.count == 1)
     var folder: RunFolder?
     let observer = options.observer
     let tell = { (event: RunEvent) in
       folder?.append(event)
       observer(event)
     }
+    var cellOptions = options
+    let isInterrupted = options.isInterrupted
+    let isOver = { end.map { ContinuousClock.now >= $0 } ?? false }
+    cellOptions.isInterrupted = { isInterrupted() || isOver() || folder?.failure != nil }
+    let keep = { (run: CellRun) throws(NormaError) in
+      guard let path, let events = try folder?.sync() else { return }
+      var metadata = run.checkpoint
+      metadata[RunProgress.eventsKey] = "\(events)"
+      try run.network.saveCheckpoint(
+        to: "\(path)/\(RunProgress.file)", dataset: run.savedData, metadata: metadata)
+    }
+    let saved = try path.flatMap { path throws(NormaError) in
+      try options.resumes && SavedRun.exists(in: path) ? SavedRun(path) : nil
+    }
+    if let saved, let now = try? determinants(cell, of: spec, on: sweep.splits) {
+      try saved.require(.object(now))
+    }
     var run: CellRun?
     var weights: String?
     var status = CellResult.Status.completed
     do throws(NormaError) {
+      let determinants = try determinants(cell, of: spec, on: sweep.splits)
       let training = try CellRun(
-        cell, of: spec, on: splits, options, registry: registry, tell: tell)
+        cell, of: spec, on: sweep.splits, try repeating(saved, cellOptions), registry: registry,
+        saves: keep, tell: tell)
       run = training
+      let events = try saved.map { saved throws(NormaError) in
+        try restore(training, from: saved)
+      }
       if let path {
         folder = try RunFolder(
-          path, configuration: configuration(spec, training), sources: options.sources())
+          path, configuration: configuration(spec, training, determinants),
+          sources: options.sources(), keeping: events ?? 0)
       }
-      tell(
-        .run(
-          RunStart(
-            experiment: spec.name, cell: cell, cells: count, folder: path,
-            steps: training.totalSteps, stepsPerEpoch: training.stepsPerEpoch,
-            epochs: training.epochs, parameters: training.network.parameterCount)))
+      let start = RunEvent.run(
+        RunStart(
+          experiment: spec.name, cell: cell, cells: sweep.cells.count, folder: path,
+          steps: training.totalSteps, stepsPerEpoch: training.stepsPerEpoch,
+          epochs: training.epochs, parameters: training.network.parameterCount,
+          done: training.steps))
+      if events ?? 0 > 0 { observer(start) } else { tell(start) }
       var isWhole = try training.train()
       if isWhole, spec.measuresTest { isWhole = try training.measureTest() }
-      if let path {
-        let file = path + (isWhole ? "/final.safetensors" : "/interrupted.safetensors")
-        try training.network.save(
-          to: file, dataset: training.savedData,
-          metadata: ["norma.step": "\(training.steps)"])
-        if isWhole { weights = file }
-      }
-      if !isWhole {
-        status = .interrupted
-        tell(
-          .interrupted(
-            steps: training.steps, checkpoint: path.map { $0 + "/interrupted.safetensors" }))
+      try folder?.check()
+      if isWhole {
+        if let path {
+          let file = path + "/final.safetensors"
+          try training.network.save(
+            to: file, dataset: training.savedData, metadata: ["norma.step": "\(training.steps)"])
+          weights = file
+        }
+      } else {
+        status = isInterrupted() ? .interrupted : .outOfTime
+        try keep(training)
+        let checkpoint = path.map { "\($0)/\(RunProgress.file)" }
+        tell(.interrupted(steps: training.steps, checkpoint: checkpoint))
       }
     } catch {
       // The folder is the user's, not the cell's: no other cell could be written either.
       if error.code == .io { throw error }
       status = .failed(error)
-      tell(.error(count > 1 ? error.prefixed("cell \(cell.label)") : error))
+      tell(.error(isOne ? error : error.prefixed("cell \(cell.label)")))
     }
     let result = CellResult(
       cell: cell, status: status, measures: complete(run?.measures ?? [:]),
-      steps: run?.steps ?? 0, weights: weights)
+      steps: run?.steps ?? 0, weights: weights, stoppedEarly: run?.stoppedEarly ?? false)
     tell(.done(result))
-    folder?.flush()
+    _ = try folder?.sync()
+    if let path, leavesNothing(status) { unlink("\(path)/\(RunProgress.file)") }
     return result
+  }
+
+  /// Whether nothing is left to go on from.
+  private func leavesNothing(_ status: CellResult.Status) -> Bool {
+    switch status {
+    case .completed, .failed: true
+    case .interrupted, .outOfTime: false
+    }
+  }
+
+  /// The options under which a saved run gives the same bits as it would have: what ran its norms runs
+  /// them again.
+  private func repeating(
+    _ saved: SavedRun?, _ options: LabOptions
+  ) throws(NormaError) -> LabOptions {
+    guard let saved, saved.checkpoint != nil else { return options }
+    var options = options
+    let executors = Set(saved.configuration["norms"].items.compactMap { $0["executor"].string })
+    if executors.contains(Executor.tiles.name), case .native = options.executor {
+      options.executor = .tiles
+    }
+    return options
+  }
+
+  /// Puts a run where its checkpoint says; how many bytes of its events belong to it.
+  private func restore(_ run: CellRun, from saved: SavedRun) throws(NormaError) -> Int {
+    guard let path = saved.checkpoint else { return 0 }
+    let file = try SafeTensors(contentsOf: path)
+    guard let events = file.metadata[RunProgress.eventsKey].flatMap({ Int($0) }), events >= 0 else {
+      throw NormaError(
+        .data, "'\(path)' does not say where its run stood", help: "delete it to start the run anew"
+      )
+    }
+    let before = saved.configuration["norms"].items.map { $0["executor"] }
+    let now = run.network.norms.map { JSONValue.text($0.executor) }
+    guard before == now else {
+      throw NormaError(
+        .unavailable,
+        "'\(saved.folder)' ran its norms on \(Self.words(before)), and now they would run on"
+          + " \(Self.words(now)): it would not go on bit for bit",
+        help: "resume with the --executor and the C compiler that it began with, or delete"
+          + " \(path) to start it anew")
+    }
+    try run.restore(file, from: path)
+    let hash = ScriptText.hash(options.sources())
+    if saved.configuration["scripts"]["hash"] != .text(hash) {
+      options.observer(
+        .warning(
+          "the scripts are not those that \(saved.folder) began with; it has them in lua/"))
+    }
+    return events
+  }
+
+  private static func words(_ executors: [JSONValue]) -> String {
+    Set(executors.compactMap(\.string)).sorted().joined(separator: " and ")
   }
 
   /// Adds what `accuracy` and `loss` stand for.
@@ -153,19 +278,21 @@ public final class Lab {
   }
 
   /// The folder of the next experiment: what `--out` says, numbered from the second experiment of a
-  /// script on.
-  private func newFolder(_ name: String) throws(NormaError) -> String {
+  /// script on; to resume without it, the latest of that name.
+  private func experimentFolder(_ name: String) throws(NormaError) -> String {
     if let out = options.out {
       let trimmed = out.count > 1 && out.hasSuffix("/") ? String(out.dropLast()) : out
       let path = experiments > 1 ? "\(trimmed)-\(experiments)" : trimmed
-      for file in ["run.json", "sweep.json", "events.jsonl"] where Folder.exists("\(path)/\(file)")
-      {
+      for file in ["run.json", "sweep.json", "events.jsonl"]
+      where !options.resumes && Folder.exists("\(path)/\(file)") {
         throw NormaError(
-          .usage, "'\(path)' already holds a run", help: "choose another folder with --out")
+          .usage, "'\(path)' already holds a run",
+          help: "go on with it by --resume, or choose another folder with --out")
       }
       try Folder.make(path)
       return path
     }
+    if options.resumes, let latest = Self.latestFolder(name) { return latest }
     var seconds = time(nil)
     var clock = tm()
     localtime_r(&seconds, &clock)
@@ -180,6 +307,14 @@ public final class Lab {
     }
     try Folder.make(path)
     return path
+  }
+
+  /// The folder below `runs` with the latest run of an experiment.
+  private static func latestFolder(_ name: String) -> String? {
+    let pattern = try? Regex("[0-9]{8}-[0-9]{6}-\(Cell.slug(name))(-[0-9]+)?")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "runs")) ?? []
+    return names.filter { name in pattern.map { name.wholeMatch(of: $0) != nil } ?? false }
+      .max().map { "runs/" + $0 }
   }
 
   private static func twoDigits(_ value: Int32) -> String {

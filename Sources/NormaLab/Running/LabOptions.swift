@@ -8,6 +8,10 @@ public struct LabOptions {
   public var steps: Int?
   /// Where results go; nil for a new folder below `runs`.
   public var out: String?
+  /// Whether runs that the folder already holds are gone on with, and finished ones kept.
+  public var resumes = false
+  /// Steps between checkpoints; nil for one a minute.
+  public var checkpointEvery: Int?
   /// Whether anything is written.
   public var writes = true
   /// How many threads work; results do not depend on it.

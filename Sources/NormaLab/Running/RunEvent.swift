@@ -21,6 +21,8 @@ public enum RunEvent: Sendable {
   case interrupted(steps: Int, checkpoint: String?)
   /// A cell is done, one way or the other.
   case done(CellResult)
+  /// A cell that was done before; nothing of it runs.
+  case found(CellResult)
   /// What a dry run found.
   case plan(ExperimentPlan)
 }
@@ -43,6 +45,8 @@ public struct RunStart: Sendable {
   public let epochs: Int
   /// The number of learned values.
   public let parameters: Int
+  /// Steps that were done before, where the run goes on.
+  public let done: Int
 }
 
 /// What a step found.
@@ -102,7 +106,7 @@ extension RunEvent {
   public var isRecorded: Bool {
     switch self {
     case .step(let report): report.isRecorded
-    case .experiment, .plan: false
+    case .experiment, .plan, .found: false
     default: true
     }
   }
@@ -154,6 +158,7 @@ extension RunEvent {
       ]
     case .done(let result):
       return .object([.init("type", "done")] + result.fields)
+    case .found(let result): return .object([.init("type", "found")] + result.fields)
     case .plan(let plan): return plan.json
     }
   }

@@ -33,13 +33,31 @@ final class RunFolder {
   private let events: Int32
   private var pending: [UInt8] = []
   private var flushed = ContinuousClock.now
+  /// The bytes of whole events in the file.
+  private var size: Int
+  private(set) var failure: NormaError?
 
-  /// Makes the folder, and proves before any training that it can be written.
+  private var log: String { path + "/events.jsonl" }
+
+  /// Makes the folder, or goes on in one, and proves before any training that it can be written.
+  ///
+  /// - Parameter size: how much of the events is kept.
+  /// - Throws: `io` when it cannot be written, or another process runs in it.
   init(
-    _ path: String, configuration: JSONValue, sources: [ScriptText]
+    _ path: String, configuration: JSONValue, sources: [ScriptText], keeping size: Int = 0
   ) throws(NormaError) {
     self.path = path
+    self.size = size
     try Folder.make(path)
+    events = open(path + "/events.jsonl", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard events >= 0 else { throw Folder.failure(log) }
+    guard flock(events, LOCK_EX | LOCK_NB) == 0 else {
+      throw NormaError(
+        .io, "another process runs in '\(path)'", help: "wait for it, or stop it")
+    }
+    Folder.clear(path)
+    guard ftruncate(events, size) == 0 else { throw Folder.failure(log) }
+    if size > 0 { return }
     try Folder.write(configuration.indented(depth: 3), to: path + "/run.json")
     for source in sources {
       // A name that leads elsewhere would write elsewhere.
@@ -49,9 +67,6 @@ final class RunFolder {
       try Folder.make((file as NSString).deletingLastPathComponent)
       try Folder.write(source.text, to: file)
     }
-    let log = path + "/events.jsonl"
-    events = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard events >= 0 else { throw Folder.failure(log) }
   }
 
   deinit {
@@ -67,17 +82,37 @@ final class RunFolder {
     flush()
   }
 
-  /// A full disk must not end a run whose weights may still be wanted, so errors are left aside here.
+  /// Writes what was kept back. What cannot be written is taken back, so that the file ends with a whole
+  /// event; `failure` says why from then on.
   func flush() {
+    flushed = .now
+    guard failure == nil else { return }
     var rest = pending[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { write(events, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { break }
+      guard count > 0 else {
+        failure = Folder.failure(log)
+        ftruncate(events, size)
+        return
+      }
       rest = rest.dropFirst(count)
     }
+    size += pending.count
     pending.removeAll(keepingCapacity: true)
-    flushed = .now
+  }
+
+  /// Throws `io` when events could not be written.
+  func check() throws(NormaError) {
+    if let failure { throw failure }
+  }
+
+  /// Brings all events to the disk; how many bytes of the file they are.
+  func sync() throws(NormaError) -> Int {
+    flush()
+    try check()
+    guard fsync(events) == 0 else { throw Folder.failure(log) }
+    return size
   }
 }
 
@@ -86,7 +121,15 @@ enum Folder {
   static func failure(_ path: String) -> NormaError {
     NormaError(
       .io, "cannot write '\(path)': \(String(cString: strerror(errno)))",
-      help: "choose another folder with --out, or make this one writable")
+      help: errno == ENOSPC || errno == EFBIG || errno == EDQUOT
+        ? "make room; what was written before is whole, and --resume goes on from it"
+        : "choose another folder with --out, or make this one writable")
+  }
+
+  /// Removes what processes that were killed left half written.
+  static func clear(_ path: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    where name.hasSuffix(".partial") { unlink(path + "/" + name) }
   }
 
   static func make(_ path: String) throws(NormaError) {

@@ -6,9 +6,10 @@ import NormaNorms
 extension ExperimentBindings {
   private static let fields = [
     "name", "model", "data", "sweep", "train", "watch", "seed", "norm", "options", "test",
+    "budget",
   ]
   private static let trainFields = [
-    "epochs", "steps", "batch", "optimizer", "schedule", "clip", "rate_scale",
+    "epochs", "steps", "batch", "optimizer", "schedule", "clip", "rate_scale", "stop",
   ]
 
   /// Reads `experiment { ... }`.
@@ -25,6 +26,15 @@ extension ExperimentBindings {
     spec.seed = try reader.value("seed", default: 1)
     guard spec.seed >= 0 else { throw reader.error("'seed' must be >= 0, got \(spec.seed)") }
     spec.measuresTest = try reader.value("test", default: false)
+    if reader.has("budget") {
+      let budget = try reader.nested("budget")
+      try budget.rejectUnknown(known: ["minutes"])
+      let minutes = try budget.value("minutes", default: 0.0)
+      guard minutes > 0, minutes <= 1e6 else {
+        throw budget.error("it must have 'minutes' > 0", help: "budget = { minutes = 30 }")
+      }
+      spec.budget = .seconds(minutes * 60)
+    }
     if let watch = try reader.optional("watch", as: [String].self) {
       spec.watch = try watch.map { name throws(NormaError) in
         try Measure.named(name, owner: "experiment: watch")
@@ -112,16 +122,31 @@ extension ExperimentBindings {
     if let clip = plan.clip, !(clip > 0) {
       throw reader.error("'clip' in train must be > 0, got \(clip)")
     }
-    if let word = try reader.optional("rate_scale", as: String.self) {
-      let words = TrainPlan.RateScale.allCases.map(\.rawValue)
-      guard let scale = TrainPlan.RateScale(rawValue: word) else {
-        throw reader.error(
-          "'rate_scale' in train must be one of \(words.joined(separator: ", ")), got '\(word)'"
-            + Suggestion.phrase(for: word, among: words))
-      }
-      plan.rateScale = scale
-    }
+    plan.rateScale = try reader.word("rate_scale", default: plan.rateScale)
+    if reader.has("stop") { plan.stop = try stop(try reader.nested("stop")) }
     return plan
+  }
+
+  /// `stop = { value = "val_loss", patience = 3, least = 0.001 }`.
+  private func stop(_ reader: TableReader) throws(NormaError) -> StopRule {
+    try reader.rejectUnknown(known: ["value", "patience", "least"])
+    try reader.rejectItems(beyond: 0)
+    let patience = try reader.value("patience", default: 0)
+    guard patience >= 1 else {
+      throw reader.error(
+        "'patience' must be a number of epochs >= 1",
+        help: "stop = { value = \"val_loss\", patience = 3 }")
+    }
+    let least = try reader.value("least", default: 0.0)
+    guard least >= 0 else { throw reader.error("'least' must be >= 0, got \(least)") }
+    let name = try reader.value("value", default: Measure.validationLoss.rawValue)
+    let known = StopRule.measures.map(\.rawValue)
+    guard let measure = Measure(rawValue: name), StopRule.measures.contains(measure) else {
+      throw reader.error(
+        "'value' must be one of \(known.joined(separator: ", ")), got '\(name)'"
+          + Suggestion.phrase(for: name, among: known))
+    }
+    return StopRule(measure, patience: patience, least: least)
   }
 
   /// `sweep = { { "norm", { ... } }, ... }`: lists, since their order is kept.

@@ -25,6 +25,28 @@ final class CellObject: HostObject {
   }
 }
 
+/// Two settings compared, in a script.
+final class ComparisonObject: HostObject {
+  static let luaName = "comparison"
+  let comparison: PairedComparison
+
+  init(_ comparison: PairedComparison) {
+    self.comparison = comparison
+  }
+
+  static func type() -> HostType<ComparisonObject> {
+    let type = HostType<ComparisonObject>()
+    type.property("mean") { .number($0.comparison.average.mean) }
+    type.property("low") { $0.comparison.average.interval.map { .number($0.lowerBound) } ?? .nil }
+    type.property("high") { $0.comparison.average.interval.map { .number($0.upperBound) } ?? .nil }
+    type.property("pairs") { .number(Double($0.comparison.average.count)) }
+    type.property("p") { $0.comparison.probability.map { .number($0) } ?? .nil }
+    type.property("clear") { .bool($0.comparison.isClear) }
+    type.describe { $0.comparison.text }
+    return type
+  }
+}
+
 /// The best cell of a dry run: there is none, yet the script shall go on.
 final class PlannedCellObject: HostObject {
   static let luaName = "planned cell"
@@ -42,6 +64,7 @@ extension Interpreter {
   func defineResults() throws(NormaError) {
     try register(ResultObject.type())
     try register(CellObject.type())
+    try register(ComparisonObject.type())
     try register(PlannedCellObject.type())
   }
 }
@@ -53,7 +76,7 @@ extension ResultObject {
     type.describe { $0.result.summary.text.trimmedEnd }
     type.method("table") { object, call throws(NormaError) in
       let reader = try TableReader(try call.optional(0, "options"), owner: "result:table")
-      try reader.rejectUnknown(known: ["rows", "columns", "value", "over"])
+      try reader.rejectUnknown(known: ["rows", "columns", "value", "over", "spread"])
       let rows =
         try reader.list("rows") ?? object.result.axisNames.filter { $0 != "seed" }
       let measures = try (try reader.list("value") ?? ["accuracy"]).map {
@@ -62,8 +85,28 @@ extension ResultObject {
       }
       let table = try object.result.table(
         rows: rows, columns: try reader.optional("columns"), measures: measures,
-        over: try reader.list("over"))
+        over: try reader.list("over"),
+        spread: try reader.word("spread", default: .deviation))
       return [.string(table.text.trimmedEnd)]
+    }
+    type.method("compare") { object, call throws(NormaError) in
+      let reader = try TableReader(try call.optional(0, "options"), owner: "result:compare")
+      try reader.rejectUnknown(known: ["axis", "value", "at"])
+      guard reader.items.count == 2 else {
+        throw reader.error(
+          "it takes two values of an axis, got \(reader.items.count)",
+          help: "r:compare { \"batch\", \"group\", value = \"accuracy\" }")
+      }
+      let measure = try Measure.named(
+        try reader.value("value", default: "accuracy"), owner: "result:compare")
+      let at = try reader.nested("at")
+      var settings: [String: String] = [:]
+      for name in at.names { settings[name] = at[name].settingLabel }
+      if object.result.isDryRun { return [.object(PlannedCellObject())] }
+      let comparison = try object.result.compare(
+        reader.items[0].settingLabel, reader.items[1].settingLabel,
+        axis: try reader.value("axis", default: "norm"), measure: measure, at: settings)
+      return [.object(ComparisonObject(comparison))]
     }
     type.method("best") { object, call throws(NormaError) in
       let reader = try TableReader(try call.optional(0, "options"), owner: "result:best")

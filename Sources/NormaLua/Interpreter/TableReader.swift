@@ -113,6 +113,18 @@ public struct TableReader {
     return try TableReader(optional(name, as: TableRef.self), owner: owner, part: path)
   }
 
+  /// A field that is one of some words.
+  func word<Word: RawRepresentable & CaseIterable>(
+    _ name: String, default value: Word
+  ) throws(NormaError) -> Word where Word.RawValue == String {
+    guard let text = try optional(name, as: String.self) else { return value }
+    if let word = Word(rawValue: text) { return word }
+    let words = Word.allCases.map(\.rawValue)
+    throw error(
+      "'\(name)' must be one of \(words.joined(separator: ", ")), got '\(text)'"
+        + Suggestion.phrase(for: text, among: words))
+  }
+
   /// Throws for the first field (by name) that is not in `known`, suggesting the nearest.
   public func rejectUnknown(known: [String], noun: String = "field") throws(NormaError) {
     guard let unknown = names.first(where: { !known.contains($0) }) else { return }

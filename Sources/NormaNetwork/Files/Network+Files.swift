@@ -22,6 +22,12 @@ extension Network {
   public func save(
     to path: String, dataset: String? = nil, metadata: [String: String] = [:]
   ) throws(NormaError) {
+    try save(to: path, dataset: dataset, metadata: metadata, further: [])
+  }
+
+  func save(
+    to path: String, dataset: String?, metadata: [String: String], further: [SafeTensors.Tensor]
+  ) throws(NormaError) {
     var metadata = metadata
     metadata[CheckpointKey.model] = try spec.json()
     metadata[CheckpointKey.norms] = normsJSON
@@ -32,14 +38,18 @@ extension Network {
         SafeTensors.Tensor(
           name: tensor.name, shape: tensor.shape, values: try values(tensor.name)))
     }
-    try SafeTensors(tensors: tensors, metadata: metadata).write(to: path)
+    try SafeTensors(tensors: tensors + further, metadata: metadata).write(to: path)
   }
 
-  /// Loads parameters and buffers; nothing is changed unless all of them fit.
+  /// Loads parameters and buffers, those of a checkpoint too; nothing is changed unless all of them fit.
   ///
   /// - Throws: `input_missing`, or `data` listing missing and unexpected names and wrong shapes.
   public func load(from path: String) throws(NormaError) {
-    let file = try SafeTensors(contentsOf: path)
+    try load(SafeTensors(contentsOf: path), from: path)
+  }
+
+  func load(_ file: SafeTensors, from path: String) throws(NormaError) {
+    let loaded = file.tensors.filter { !$0.name.hasPrefix(Self.optimizerPrefix) }
     var notes: [String] = []
     for tensor in tensors {
       if let found = file.tensor(tensor.name) {
@@ -51,7 +61,7 @@ extension Network {
       }
     }
     let known = Set(tensors.map(\.name))
-    for tensor in file.tensors where !known.contains(tensor.name) {
+    for tensor in loaded where !known.contains(tensor.name) {
       notes.append("\(tensor.name) is not in the model")
     }
     guard notes.isEmpty else {
@@ -60,7 +70,7 @@ extension Network {
         .data, "'\(path)' does not fit the model '\(spec.name)'", notes: Array(shown),
         help: "build the model the file was saved from: ModelSpec(savedIn:)")
     }
-    for tensor in file.tensors { try set(tensor.name, to: tensor.values) }
+    for tensor in loaded { try set(tensor.name, to: tensor.values) }
   }
 
   /// The norms as JSON.

@@ -1,3 +1,4 @@
+import Foundation
 package import NormaCore
 package import NormaGraph
 
@@ -36,15 +37,19 @@ package struct StoredDefinition: Codable, Sendable {
     package let groups: SizeRule
     /// Samples of a chunk; nil where the batch is not split.
     package let chunk: SizeRule?
+    /// Whether inference splits the batch too.
+    package let infersInChunks: Bool
 
     package init(
-      conditions: [Condition?], train: Int, infer: Int, groups: SizeRule, chunk: SizeRule?
+      conditions: [Condition?], train: Int, infer: Int, groups: SizeRule, chunk: SizeRule?,
+      infersInChunks: Bool = false
     ) {
       self.conditions = conditions
       self.train = train
       self.infer = infer
       self.groups = groups
       self.chunk = chunk
+      self.infersInChunks = infersInChunks
     }
   }
 
@@ -75,6 +80,35 @@ package struct StoredDefinition: Codable, Sendable {
     bounds = Dictionary(uniqueKeysWithValues: schema.inputs.map { ($0.name, $0.bounds) })
   }
 
+  private static let (infinity, negative, none) = ("inf", "-inf", "nan")
+
+  /// Reads what `text` wrote.
+  ///
+  /// - Throws: `data` when it is no definition.
+  package init(reading text: String) throws(NormaError) {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: Self.infinity, negativeInfinity: Self.negative, nan: Self.none)
+    do {
+      self = try decoder.decode(StoredDefinition.self, from: Data(text.utf8))
+    } catch {
+      throw NormaError(.data, "its text is no definition", underlying: error)
+    }
+  }
+
+  /// The definition as JSON.
+  package func text() throws(NormaError) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: Self.infinity, negativeInfinity: Self.negative, nan: Self.none)
+    do {
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    } catch {
+      throw NormaError(.internal, "the definition cannot be written", underlying: error)
+    }
+  }
+
   /// The definition, for the schema that it is kept with.
   ///
   /// - Throws: `data` when it is damaged, or of a later form.
@@ -87,7 +121,8 @@ package struct StoredDefinition: Codable, Sendable {
       throw NormaError(.data, "its definition does not fit its hyper-parameters")
     }
     // What is damaged is found here, not when a layer is built.
-    for formula in formulas { _ = try formula.expressions(splits: Splits()) }
+    let leaves = Self.leaves(of: plain)
+    for formula in formulas { _ = try formula.expressions(splits: Splits()) { leaves[$0] } }
     var schema = plain
     schema.claims = claims
     schema.gradient = gradient
@@ -122,11 +157,12 @@ package struct StoredDefinition: Codable, Sendable {
       }
       let channels = context.channels
       let groups = variant.groups.size(integers, channels: channels) ?? 1
+      let chunk = context.isTraining || variant.infersInChunks ? variant.chunk : nil
       let splits = Splits(
         groups: variant.groups == .fixed(1) ? nil : groups,
-        chunkSize: variant.chunk.flatMap { $0.size(integers, channels: channels) })
+        chunkSize: chunk.flatMap { $0.size(integers, channels: channels) })
       let index = context.isTraining ? variant.train : variant.infer
-      return try formulas[index].expressions(splits: splits)
+      return try formulas[index].expressions(splits: splits) { leaves[$0] }
     }
     let trace: NormDefinition.Trace = { _, context throws(NormaError) -> Expr in
       let found = try results(context)
@@ -149,6 +185,18 @@ package struct StoredDefinition: Codable, Sendable {
     }
     let isOwn = formulas.contains { $0.has("gradient:") }
     return NormDefinition(schema: known, trace: trace, backward: isOwn ? backward : nil)
+  }
+
+  /// All that a formula may refer to, and along which roles it varies.
+  private static func leaves(of schema: NormSchema) -> [Expr.Kind: RoleSet] {
+    var leaves: [Expr.Kind: RoleSet] = [.input("x"): .all, .outputGradient("y"): .all]
+    for input in schema.inputs { leaves[.input(input.name)] = input.roles }
+    for state in schema.parameters { leaves[.parameter(state.name)] = state.roles }
+    for state in schema.buffers { leaves[.buffer(state.name)] = state.roles }
+    for parameter in schema.hyper where parameter.isReal {
+      leaves[.hyper(parameter.name)] = RoleSet.none
+    }
+    return leaves
   }
 
   private func isSound(_ variant: Variant, for schema: NormSchema) -> Bool {

@@ -13,6 +13,7 @@ extension PluginCheck {
     LoadedCheck(strain.rawValue) { check, norm, registry throws(NormaError) in
       var options = ConformanceOptions()
       options.seed = check.seed
+      options.progress = check.progress
       try strain.run(NormSpec(norm.schema.name), in: registry, options: options)
     }
   }
@@ -20,6 +21,7 @@ extension PluginCheck {
   func checkContract(_ norm: PluginNorm, _ registry: NormRegistry, _ report: Report) {
     var options = ConformanceOptions()
     options.seed = seed
+    options.progress = progress
     for spec in variants(norm) { checkContract(spec, registry, options, report) }
   }
 

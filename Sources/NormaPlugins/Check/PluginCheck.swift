@@ -23,6 +23,8 @@ public struct PluginCheck: Sendable {
   public var seed: UInt64 = 1
   /// Libraries that it may need besides the runtimes of C, C++, OpenMP and Swift.
   public var allowed: [String] = []
+  /// Is told what is tried next.
+  public var progress: @Sendable (String) -> Void = { _ in }
 
   /// Where results go, in the order in which they are found.
   public typealias Report = (PluginCheckResult) -> Void

@@ -6,6 +6,12 @@ import NormaSystem
 public struct PluginCheckRun: Sendable {
   /// What begins each line by which a process tells a result.
   public static let mark = "norma-check: "
+  /// The line that says what is tried next.
+  public static func line(trying what: String) -> String { "\n\(mark)\(trying)\(what)\n" }
+  private static let trying = "on "
+
+  /// The line after all results: a process that ends without it has not tried everything.
+  public static let end = "\n\(mark)end\n"
 
   /// The checks.
   public var check: PluginCheck
@@ -76,11 +82,15 @@ public struct PluginCheckRun: Sendable {
       input: SealedMemory([]), within: limit, keeping: 1 << 20)
     var results: [PluginCheckResult] = []
     var rest: [Substring] = []
+    var isWhole = false
+    var place = ""
     for line in child.output.split(separator: "\n") {
       guard line.hasPrefix(Self.mark) else {
         rest.append(line)
         continue
       }
+      if line == Self.mark + "end" { isWhole = true }
+      if line.hasPrefix(Self.mark + Self.trying) { place = " " + line.dropFirst(Self.mark.count) }
       let text = Data(line.dropFirst(Self.mark.count).utf8)
       if let result = try? JSONDecoder().decode(PluginCheckResult.self, from: text) {
         results.append(result)
@@ -91,19 +101,20 @@ public struct PluginCheckRun: Sendable {
       let words = rest.suffix(3).map { String($0.prefix(200)) }.joined(separator: " / ")
       results.append(
         PluginCheckResult(
-          item.name, level: item.level, outcome, words.isEmpty ? message : "\(message): \(words)"))
+          item.name, level: item.level, outcome,
+          message + place + (words.isEmpty ? "" : ": \(words)")))
     }
     switch child.ending {
     case .timedOut: ended(.timeout, "it did not end within \(limit.components.seconds) s")
     case .signalled(let signal):
       ended(.crash, "signal \(signal), \(String(cString: strsignal(signal)))")
-    case .exited(let status) where results.isEmpty: ended(.crash, "it exited with status \(status)")
+    case .exited(let status) where !isWhole: ended(.crash, "it exited with status \(status)")
     case .exited:
       if !rest.isEmpty {
         results.append(
           PluginCheckResult(
             item.name, level: item.level, .fail,
-            "it wrote to standard output: '\(rest[0].prefix(80))'; host->log is for messages"))
+            "it wrote to a standard stream: '\(rest[0].prefix(80))'; host->log is for messages"))
       }
     }
     return results

@@ -67,7 +67,13 @@ struct CompilationOptions: ParsableArguments {
   private func layouts() throws(NormaError) -> [TensorLayout] {
     var found: [TensorLayout] = []
     for shape in shapes {
-      found.append(try TensorLayout(shape: Settings.shape(shape), axis: Settings.axes(axis)))
+      let layout = try TensorLayout(shape: Settings.shape(shape), axis: Settings.axes(axis))
+      guard layout.shape.count >= 2, layout.count > 0, !layout.channelAxes.contains(0) else {
+        throw NormaError(
+          .usage, "--shape \(shape) has no code to be made for",
+          help: "a batch, any positions, and channels along other axes: --shape 4096x1024")
+      }
+      found.append(layout)
     }
     return found
   }
@@ -83,10 +89,11 @@ struct CompilationOptions: ParsableArguments {
       guard let shape = try? Settings.shape(text), !library.shapes.contains(shape) else { continue }
       lines.append(
         StyledText(
-          "  \(text) has no code of its own: the general code serves it, several times slower"))
+          "  \(text) gets no code of its own from this formula: the general code serves it, several"
+            + " times slower"))
     }
     for remark in library.remarks {
-      lines.append(StyledText("  the interface has no word for \(remark)", .dim))
+      lines.append(StyledText("  \(remark)", .dim))
     }
     return lines
   }

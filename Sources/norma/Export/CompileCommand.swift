@@ -41,6 +41,7 @@ struct CompileCommand: ParsableCommand {
   @OptionGroup var form: OutputOptions
 
   func run() throws {
+    try requireOutput()
     let library = try options.withCompilation(of: name, registryOptions) { compilation in
       try compilation.library(
         headers: try InstalledFile.folder(of: .header),
@@ -64,6 +65,20 @@ struct CompileCommand: ParsableCommand {
       StyledText("  norma norms card \(library.manifest.norms.joined()) --plugin \(output)"),
     ]
     try form.write(lines: lines)
+  }
+
+  /// Throws unless the library may be written there: nothing but a library is written over.
+  private func requireOutput() throws(NormaError) {
+    guard output.hasSuffix(".so"), (output as NSString).lastPathComponent != ".so" else {
+      throw NormaError(
+        .usage, "-o '\(output)' is no name of a library", help: "let it end in .so: -o \(name).so")
+    }
+    guard let file = FileHandle(forReadingAtPath: output) else { return }
+    let start = try? file.read(upToCount: 4)
+    guard let start, start == Data([0x7f, 0x45, 0x4c, 0x46]) else {
+      throw NormaError(
+        .io, "'\(output)' is there already, and is no library", help: "choose another with -o")
+    }
   }
 
   private func count(_ n: Int, _ noun: String) -> String { "\(n) \(noun)\(n == 1 ? "" : "s")" }

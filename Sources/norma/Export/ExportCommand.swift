@@ -61,6 +61,11 @@ struct ExportCommand: ParsableCommand {
         .usage, "'\(folder.lastPathComponent)' is no name of a Python package",
         help: "letters, digits and underscores: -o rms_torch")
     }
+    guard to != .torch || !Self.taken.contains(folder.lastPathComponent) else {
+      throw NormaError(
+        .usage, "a package '\(folder.lastPathComponent)' would hide Python's own",
+        help: "choose another name: -o \(name.split(separator: "/").last ?? "norm")_torch")
+    }
     guard !FileManager.default.fileExists(atPath: output) else {
       throw NormaError(.io, "'\(output)' is there already", help: "choose another with -o")
     }
@@ -87,6 +92,14 @@ struct ExportCommand: ParsableCommand {
     }
     try form.write(lines: lines)
   }
+
+  /// What a package for PyTorch imports, and words of Python.
+  private static let taken = Set(
+    """
+    torch numpy ctypes glob json os sys time argparse importlib math unittest test False None True \
+    and as assert async await break class continue def del elif else except finally for from global \
+    if import in is lambda nonlocal not or pass raise return try while with yield
+    """.split(separator: " ").map(String.init))
 
   private typealias Made = (files: [ExportedFile], lines: [StyledText])
 

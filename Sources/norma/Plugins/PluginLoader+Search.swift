@@ -2,6 +2,8 @@ import Foundation
 import NormaCore
 import NormaNorms
 import NormaPlugins
+import NormaSystem
+import NormaTerminal
 
 extension PluginLoader {
   /// The folders that only an administrator writes to.
@@ -17,7 +19,13 @@ extension PluginLoader {
       Failure.warn(error)
     }
     return PluginLoader(
-      services: HostServices(parallelFor: HostServices.overThreads, version: Norma.version),
+      services: HostServices(
+        parallelFor: HostServices.overThreads,
+        log: { level, text in
+          // What a plugin tells its author is in the way of a user.
+          guard level.rawValue >= HostServices.LogLevel.warning.rawValue else { return }
+          TextStream.error.write("plugin: \(text)\n")
+        }, version: Norma.version),
       policy: PluginPolicy(lock: lock, probe: PluginProbe.checkOnce))
   }
 
@@ -41,6 +49,6 @@ extension PluginLoader {
 
   /// The user's own folder of plugins: `norma/plugins` in the folder for data.
   static func userFolder(_ environment: [String: String]) -> String? {
-    NormSearch.dataFolder(environment).map { $0 + "/norma/plugins" }
+    UserFolder.data.path(environment).map { $0 + "/plugins" }
   }
 }

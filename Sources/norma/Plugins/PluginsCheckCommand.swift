@@ -71,6 +71,7 @@ struct PluginsCheckCommand: ParsableCommand {
     var check = PluginCheck(library)
     check.seed = seed
     check.allowed = allow
+    if lines { check.progress = { TextStream.output.write(PluginCheckRun.line(trying: $0)) } }
     let (items, clause) = try chosen()
     var found: [PluginCheckResult] = []
     let terminal = output.terminal
@@ -90,7 +91,10 @@ struct PluginsCheckCommand: ParsableCommand {
     } else {
       try PluginProbe.run(check, limit: .seconds(timeout)).run(items, tell)
     }
-    if lines { return }
+    if lines {
+      TextStream.output.write(PluginCheckRun.end)
+      return
+    }
     if output.json { try output.write(json: found.map { Item($0, again: again($0)) }) }
     if let clause, found.isEmpty {
       throw NormaError(
@@ -134,14 +138,10 @@ struct PluginsCheckCommand: ParsableCommand {
   /// The command that repeats a check that does not hold; nil where nothing needs repeating.
   private func again(_ result: PluginCheckResult) -> String? {
     guard result.isFailure else { return nil }
-    let isItem = PluginCheck.items.contains { $0.name == result.name && $0.level == result.level }
-    if result.level == 3, !isItem {
-      return "norma norms check \(result.norm) --plugin \(library) --only \"\(result.name)\""
-        + (seed == 1 ? "" : " --seed \(seed)") + "   (once it is trusted)"
-    }
-    let name = isItem ? result.name : PluginCheck.items[0].name
-    return "norma plugins check \(library) --in-process --only \"\(name)\""
-      + (seed == 1 ? "" : " --seed \(seed)")
+    // What a crash says on its way is worth seeing.
+    return "norma plugins check \(ShellText.quoted(library))"
+      + (result.outcome == .fail ? "" : " --in-process") + " --only"
+      + " \(ShellText.quoted(result.name))" + (seed == 1 ? "" : " --seed \(seed)")
   }
 
   private struct Item: Encodable {

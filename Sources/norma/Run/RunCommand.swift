@@ -20,12 +20,15 @@ struct RunCommand: ParsableCommand {
       epochs, steps, train, validate, test, or an option of the model. A norm's settings stand in \
       parentheses: --set 'norm=group(groups=4)'.
 
-      The first Ctrl-C ends the run with what was measured and interrupted.safetensors (status \
-      130), the second at once. A run that diverges ends with status 3 and saves no weights.
+      The first Ctrl-C ends the run with a checkpoint (status 130), the second at once. --resume \
+      goes on from it, mid-epoch and bit for bit, also after a crash: a checkpoint is written once a \
+      minute. Cells of a sweep that are done are not run again. A run that diverges ends with \
+      status 3 and saves no weights.
 
       Examples:
         norma run scripts/experiments/first.lua
         norma run sweep.lua --set norm=rms --set seed=3 --out runs/rms
+        norma run sweep.lua --out runs/rms --resume
         norma run sweep.lua --dry-run
         norma run sweep.lua --steps 10 --quiet
       """)
@@ -41,6 +44,17 @@ struct RunCommand: ParsableCommand {
 
   @Option(help: "The folder for results; by default a new one below runs.")
   var out: String?
+
+  @Flag(
+    help: ArgumentHelp(
+      "Go on with what the folder holds; without --out, with the latest run of the experiment's"
+        + " name. Starts anew where there is none."))
+  var resume = false
+
+  @Option(
+    name: .customLong("checkpoint"),
+    help: ArgumentHelp("Steps between checkpoints; without it one a minute.", valueName: "steps"))
+  var checkpointEvery: Int?
 
   @OptionGroup var threads: ThreadOptions
 
@@ -64,6 +78,9 @@ struct RunCommand: ParsableCommand {
     if let steps, steps < 1 {
       throw NormaError(.usage, "--steps must be 1 or more, got \(steps)")
     }
+    if let steps = checkpointEvery, steps < 1 {
+      throw NormaError(.usage, "--checkpoint must be 1 or more, got \(steps)")
+    }
   }
 
   func run() throws {
@@ -82,7 +99,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func run(_ signals: StopSignals, _ display: RunDisplay) throws(NormaError) {
-    try executorOptions.withExecutor { executor throws(NormaError) in
+    try executorOptions.withExecutor(waiting: resume ? 600 : nil) { executor throws(NormaError) in
       try run(signals, display, executor)
     }
   }
@@ -94,6 +111,8 @@ struct RunCommand: ParsableCommand {
     for text in set { lab.overrides.append(try SettingOverride(parsing: text)) }
     lab.steps = steps
     lab.out = out
+    lab.resumes = resume
+    lab.checkpointEvery = checkpointEvery
     lab.threads = threads.count
     lab.executor = executor
     lab.isDryRun = dryRun

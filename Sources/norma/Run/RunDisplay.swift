@@ -61,6 +61,7 @@ final class RunDisplay {
       progress.note(StyledText(error.description.components(separatedBy: "\n")[0], .yellow))
     case .interrupted: break
     case .done(let result): finish(result)
+    case .found: done += 1
     case .plan(let plan): if !isJSON { TextStream.output.write(plan.text(color: color)) }
     }
   }

@@ -16,7 +16,8 @@ struct ExecutorOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How long a model waits for its native code before it runs on tiles.", valueName: "seconds"))
+      "How long a model waits for its native code before it runs on tiles (auto).",
+      valueName: "seconds"))
   var compileWait = 2.0
 
   func validate() throws {
@@ -27,18 +28,28 @@ struct ExecutorOptions: ParsableArguments {
 
   /// Does something with the chosen executor; afterwards says on stderr what kept native code away.
   ///
-  /// - Parameter isOneCall: whether nothing is compiled unless native code is asked for by name.
+  /// - Parameters:
+  ///   - isOneCall: whether nothing is compiled unless native code is asked for by name.
+  ///   - seconds: how long a model waits at least; what goes on with a run must run what that ran.
   func withExecutor<Result>(
-    isOneCall: Bool = false, _ body: (Executor) throws(NormaError) -> Result
+    isOneCall: Bool = false, waiting seconds: Double? = nil,
+    _ body: (Executor) throws(NormaError) -> Result
   ) throws(NormaError) -> Result {
     switch executor {
     case .auto where isOneCall: return try body(.tiles)
     case .tiles: return try body(.tiles)
     case .reference: return try body(.reference)
     case .auto, .native:
+      // Whoever asks for native code by name gets it, however long that takes.
+      let least = executor == .native ? 600 : seconds ?? 0
       let session = NativeSession(
         environment: ProcessInfo.processInfo.environment,
-        cores: ProcessInfo.processInfo.activeProcessorCount, wait: .seconds(compileWait))
+        cores: ProcessInfo.processInfo.activeProcessorCount,
+        wait: .seconds(max(compileWait, least)))
+      if executor == .native, !session.hasCompiler {
+        throw NormaError(
+          .unavailable, "--executor native: \(session.notes.first ?? "there is no C compiler")")
+      }
       defer { for note in session.notes { TextStream.error.write("note: \(note)\n") } }
       return try body(.native(session))
     }

@@ -1,5 +1,6 @@
 @preconcurrency import CEdit
 import Foundation
+import NormaSystem
 
 /// Lines typed on a terminal, with editing, history and completion by libedit.
 ///
@@ -12,10 +13,8 @@ final class LineEditor {
   /// Makes the editor; `complete` gives what a word that was begun may become.
   init(complete: @escaping (String) -> [String]) {
     Self.complete = complete
-    let data = ProcessInfo.processInfo.environment["XDG_DATA_HOME"]
-    let home = ProcessInfo.processInfo.environment["HOME"]
-    let base = data.flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home.map { $0 + "/.local/share" }
-    historyPath = base.map { $0 + "/norma/history" }
+    let folder = UserFolder.data.path(ProcessInfo.processInfo.environment)
+    historyPath = folder.map { $0 + "/history" }
     rl_readline_name = UnsafePointer(strdup("norma"))
     rl_completer_word_break_characters = strdup(" \t\n\"'()[]{},;=+-*/^<>~#")
     rl_attempted_completion_function = { text, _, _ in

@@ -1,5 +1,6 @@
 import Foundation
 import NormaPlugins
+import NormaSystem
 
 /// Where norms in files of their own are looked for.
 enum NormSearch {
@@ -8,15 +9,9 @@ enum NormSearch {
   static func folders(_ environment: [String: String]) -> [String] {
     let path = environment[PluginLoader.searchPathVariable] ?? ""
     var folders = path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
-    if let data = dataFolder(environment) { folders.append(data + "/norma/norms") }
+    if let data = UserFolder.data.path(environment) { folders.append(data + "/norms") }
     if let zoo { folders.append(zoo) }
     return folders.filter(isFolder)
-  }
-
-  /// The user's folder for data.
-  static func dataFolder(_ environment: [String: String]) -> String? {
-    environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-      ?? environment["HOME"].map { $0 + "/.local/share" }
   }
 
   /// The zoo, which comes with Norma.

@@ -16,6 +16,10 @@ _ROOM = 512
 
 with open(os.path.join(_FOLDER, "norm.json"), encoding="utf-8") as _file:
     NORM = json.load(_file)
+for _hyper in NORM["hyper"]:
+    for _key in ("default", "min", "max"):
+        if _hyper["kind"] == "real" and isinstance(_hyper.get(_key), str):
+            _hyper[_key] = float(_hyper[_key])  # inf
 
 
 class NormaError(RuntimeError):
@@ -174,12 +178,16 @@ class Norm(torch.nn.Module):
     """A norm over tensors of any shape whose axis `axis` has `channels` elements; axis 0 is the batch.
 
     Settings are given by name; `weight decay` belongs to none of its parameters but those that
-    `norm.json` calls weights.
+    `norm.json` calls weights. torch.compile breaks its graph at the module; torch.export, torch.func and
+    double backward need operations that PyTorch can look into, and do not work.
     """
 
-    def __init__(self, channels, *, axis=-1, **settings):
+    def __init__(self, channels, *, axis=NORM["axis"], **settings):
         super().__init__()
-        self.channels = int(channels)
+        for name, value in (("channels", channels), ("axis", axis)):
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{NORM['norm']}: {name} must be an integer, got {value!r}")
+        self.channels = channels
         self.axis = axis
         known = {h["name"]: h for h in NORM["hyper"]}
         for name in settings:
@@ -219,17 +227,19 @@ class Norm(torch.nn.Module):
     def _is_present(self, state):
         return state.get("when") is None or bool(self.settings[state["when"]])
 
-    def _initial(self, state):
+    def _shape(self, state):
         groups = self.settings.get(NORM.get("groups"), 1)
         groups = groups if isinstance(groups, int) and groups > 0 else 1
-        shape = {
+        return {
             "channel": [self.channels], "group": [groups], "member": [self.channels // groups],
             "scalar": [],
         }[state["per"]]
+
+    def _initial(self, state):
         value = state["factor"] * self.channels ** state["power"]
         if state.get("from") is not None:
             value = float(self.settings[state["from"]])
-        return torch.full(shape, value, dtype=torch.float32)
+        return torch.full(self._shape(state), value, dtype=torch.float32)
 
     @property
     def _layer(self):
@@ -261,6 +271,8 @@ class Norm(torch.nn.Module):
             raise TypeError(
                 f"{NORM['norm']} computes in float32, and '{name}' is {tensor.dtype}: use .float(), or"
                 " leave this module out of autocast and .half()")
+        if tensor.layout != torch.strided:
+            raise TypeError(f"{NORM['norm']} takes dense tensors, and '{name}' is {tensor.layout}")
         if tensor.device.type != "cpu":
             raise TypeError(
                 f"{NORM['norm']} was compiled for the CPU, and '{name}' is on {tensor.device}: use .cpu()")
@@ -269,6 +281,8 @@ class Norm(torch.nn.Module):
     @torch.compiler.disable
     def forward(self, x, *inputs):
         x = self._usable("x", x)
+        if not -x.dim() <= self.axis < x.dim():
+            raise ValueError(f"{NORM['norm']} has its channels along axis {self.axis}, and x has {x.dim()} axes")
         if x.dim() == 0 or x.shape[self.axis] != self.channels:
             raise ValueError(
                 f"{NORM['norm']} has {self.channels} channels along axis {self.axis}, and x has shape"
@@ -294,11 +308,19 @@ class Norm(torch.nn.Module):
         for state in NORM["parameters"] + NORM["buffers"]:
             tensor = getattr(self, _attribute(state["name"]))
             if tensor is not None:
-                self._usable(state["name"], tensor)
+                usable = self._usable(state["name"], tensor)
+                if list(tensor.shape) != self._shape(state):
+                    raise ValueError(
+                        f"{NORM['norm']}: '{state['name']}' must have shape {self._shape(state)}, got"
+                        f" {list(tensor.shape)}")
                 if state in NORM["parameters"]:
-                    parameters.append(tensor.contiguous())
+                    parameters.append(usable)
+                elif usable is not tensor:
+                    raise ValueError(
+                        f"{NORM['norm']}: '{state['name']}' is updated in place and must be contiguous")
         if x.numel() == 0:
-            return x.clone()
+            # Nothing is computed, and all that it depends on gets a gradient of zero.
+            return sum((t.sum() * 0 for t in seconds + parameters), x.clone())
         return _Function.apply(self, x, *seconds, *parameters)
 
     def extra_repr(self):

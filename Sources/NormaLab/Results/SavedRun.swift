@@ -1,0 +1,123 @@
+import Foundation
+public import NormaCore
+
+/// A run's folder as it was left, for whoever goes on with it or shows it.
+public struct SavedRun: Sendable {
+  /// The folder.
+  public let folder: String
+  /// `run.json`: all that determines the run.
+  public let configuration: JSONValue
+  /// The whole events, in order; what a killed process left of one more is not among them.
+  public let events: [JSONValue]
+
+  /// Whether a folder holds a run that has begun.
+  public static func exists(in folder: String) -> Bool {
+    Folder.exists(folder + "/run.json") && Folder.exists(folder + "/events.jsonl")
+  }
+
+  /// Reads a folder.
+  ///
+  /// - Throws: `input_missing` when there is no run in it; `data` when a file is damaged.
+  public init(_ folder: String) throws(NormaError) {
+    self.folder = folder
+    configuration = try Self.value(folder + "/run.json")
+    let path = folder + "/events.jsonl"
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw NormaError(.inputMissing, "'\(path)' cannot be read", help: "check the path")
+    }
+    var events: [JSONValue] = []
+    var lines = data.split(separator: UInt8(ascii: "\n"))
+    if data.last != UInt8(ascii: "\n"), !lines.isEmpty { lines.removeLast() }
+    for (number, line) in lines.enumerated() {
+      do throws(NormaError) {
+        events.append(try JSONValue(parsing: line))
+      } catch {
+        throw NormaError(
+          .data, "'\(path)' is damaged", place: SourcePlace(file: path, line: number + 1),
+          help: "delete the folder, or the lines from there on")
+      }
+    }
+    self.events = events
+  }
+
+  static func value(_ path: String) throws(NormaError) -> JSONValue {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw NormaError(.inputMissing, "'\(path)' cannot be read", help: "check the path")
+    }
+    do throws(NormaError) {
+      return try JSONValue(parsing: data)
+    } catch {
+      throw error.prefixed("'\(path)'")
+    }
+  }
+
+  /// The last event, when the run is done.
+  public var end: JSONValue? {
+    guard let last = events.last, last["type"] == "done", last["status"] != "interrupted" else {
+      return nil
+    }
+    return last
+  }
+
+  /// The checkpoint to go on from.
+  var checkpoint: String? {
+    let path = folder + "/" + RunProgress.file
+    return Folder.exists(path) ? path : nil
+  }
+
+  /// What determines a run and must be the same where one goes on: fields of `run.json`.
+  static let determining = ["settings", "model", "data", "train", "seed"]
+
+  /// Throws `usage` where another run is meant than the one in the folder.
+  func require(_ other: JSONValue) throws(NormaError) {
+    for name in Self.determining {
+      let (before, now) = (configuration[name].normal, other[name].normal)
+      guard before != now else { continue }
+      let (path, old, new) = Self.difference(name, before, now)
+      throw NormaError(
+        .usage, "'\(folder)' holds another run: its \(path) was \(old), now it is \(new)",
+        help: "choose another folder with --out, or run what was run before")
+    }
+  }
+
+  /// The first field in which two values differ.
+  private static func difference(
+    _ path: String, _ a: JSONValue, _ b: JSONValue
+  ) -> (String, String, String) {
+    if case .object(let fields) = a, case .object = b {
+      for field in fields where field.value != b[field.name] {
+        return difference("\(path).\(field.name)", field.value, b[field.name])
+      }
+      for field in b.fields where a[field.name] == .null && field.value != .null {
+        return (path + "." + field.name, "not there", short(field.value))
+      }
+    }
+    return (path, short(a), short(b))
+  }
+
+  private static func short(_ value: JSONValue) -> String {
+    let text = value == .null ? "not there" : value.line
+    return text.count > 60 ? "another" : text
+  }
+}
+
+extension CellResult {
+  /// What a run's last event says of its cell.
+  init(_ cell: Cell, end: JSONValue, folder: String) {
+    self.cell = cell
+    switch end["status"].string {
+    case "diverged", "failed":
+      let code = NormaError.Code(
+        end["code"].string ?? "failure", exitStatus: Int32(end["exit_status"].integer ?? 1))
+      status = .failed(NormaError(code, end["reason"].string ?? "failed"))
+    default: status = .completed
+    }
+    var measures: [Measure: Double] = [:]
+    for measure in Measure.allCases { measures[measure] = end[measure.rawValue].double }
+    self.measures = measures
+    steps = end["steps"].integer ?? 0
+    stoppedEarly = end["stopped_early"] == true
+    let file = folder + "/final.safetensors"
+    weights = Folder.exists(file) ? file : nil
+  }
+}
