@@ -67,6 +67,7 @@ final class Events {
       case .interrupted: "interrupted"
       case .done: "done"
       case .found: "found"
+      case .sweep: "sweep"
       case .plan: "plan"
       }
     }

@@ -16,7 +16,7 @@ int norma_start(const char *path, char *const arguments[], char *const environme
                 pid_t *child, int *output);
 
 /* Lets this process end with the one that started it, `parent`, or after so many seconds, whichever comes
- * first. */
+ * first; 0: as long as that lives. */
 void norma_end_with_parent(pid_t parent, unsigned seconds);
 
 /* Whose code a thread runs, for whoever must say so when it ends the process. Texts that stay for

@@ -65,9 +65,11 @@ enum Student {
 /// Two settings of one axis compared over cells that are equal in all else, such as two norms over the
 /// same seeds.
 public struct PairedComparison: Sendable {
-  /// The axis, and the labels of the two settings.
+  /// The axis.
   public let axis: String
+  /// The label of the setting that is compared with.
   public let first: String
+  /// The label of the setting that is compared.
   public let second: String
   /// What is compared.
   public let measure: Measure

@@ -13,7 +13,9 @@ public final class Lab {
   /// What the command line says.
   public let options: LabOptions
   private var loaded: (spec: DataSpec, splits: DataSplits)?
-  private var experiments = 0
+  private(set) var experiments = 0
+  /// The folders of the experiments so far.
+  private(set) var folders: [String] = []
 
   /// Makes a lab.
   public init(
@@ -59,7 +61,15 @@ public final class Lab {
       return ExperimentResult(spec: spec, cells: [], folder: nil, isDryRun: true)
     }
     let folder = try options.writes ? experimentFolder(spec.name) : nil
+    folders += folder.map { [$0] } ?? []
     let sweep = Sweep(spec: spec, cells: cells, splits: splits, folder: folder)
+    if let task = options.only, task.experiment == experiments {
+      guard cells.indices.contains(task.cell) else {
+        throw NormaError(.internal, "there is no cell \(task.cell)")
+      }
+      _ = try run(cells[task.cell], of: sweep, until: nil)
+      options.endProcess()
+    }
     options.observer(.experiment(name: spec.name, cells: cells.count, folder: folder))
     let results = try run(sweep)
     let failures = results.compactMap { $0.failure }
@@ -81,6 +91,9 @@ public final class Lab {
       }
     }
     let end = sweep.spec.budget.map { ContinuousClock.now + $0 }
+    if options.jobs > 1, sweep.cells.count > 1, sweep.folder != nil, options.startCell != nil {
+      try runBeside(sweep, &results, until: end)
+    }
     for cell in sweep.cells where results[cell.index] == nil {
       if let end, ContinuousClock.now >= end {
         results[cell.index] = CellResult(cell: cell, status: .outOfTime)
@@ -112,9 +125,9 @@ public final class Lab {
     // A cell that cannot be built says so when it is tried.
     guard let now = try? determinants(cell, of: sweep.spec, on: sweep.splits) else { return nil }
     try saved.require(.object(now))
-    guard let end = saved.end, end["status"] != "failed", end["status"] != "out_of_time" else {
-      return nil
-    }
+    guard let end = saved.end, end["status"] != "out_of_time",
+      end["status"] != "failed" || options.only != nil
+    else { return nil }
     return CellResult(cell, end: end, folder: path)
   }
 
@@ -280,6 +293,9 @@ public final class Lab {
   /// The folder of the next experiment: what `--out` says, numbered from the second experiment of a
   /// script on; to resume without it, the latest of that name.
   private func experimentFolder(_ name: String) throws(NormaError) -> String {
+    if let task = options.only, task.folders.indices.contains(experiments - 1) {
+      return task.folders[experiments - 1]
+    }
     if let out = options.out {
       let trimmed = out.count > 1 && out.hasSuffix("/") ? String(out.dropLast()) : out
       let path = experiments > 1 ? "\(trimmed)-\(experiments)" : trimmed

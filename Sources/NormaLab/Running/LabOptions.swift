@@ -1,3 +1,4 @@
+public import NormaCore
 public import NormaNorms
 
 /// How a lab runs its experiments: what the command line says, not the script.
@@ -12,6 +13,14 @@ public struct LabOptions {
   public var resumes = false
   /// Steps between checkpoints; nil for one a minute.
   public var checkpointEvery: Int?
+  /// How many cells run at a time; more than one in processes of their own, where they can be started.
+  public var jobs = 1
+  /// Starts the process of a cell.
+  public var startCell: ((CellTask) throws(NormaError) -> any CellProcess)?
+  /// The only cell to run: this is the process of one.
+  public var only: CellTask?
+  /// Ends this process, once that cell is done.
+  public var endProcess: () -> Never = { fatalError("nothing ends the process of a cell") }
   /// Whether anything is written.
   public var writes = true
   /// How many threads work; results do not depend on it.

@@ -21,8 +21,10 @@ public enum RunEvent: Sendable {
   case interrupted(steps: Int, checkpoint: String?)
   /// A cell is done, one way or the other.
   case done(CellResult)
-  /// A cell that was done before; nothing of it runs.
+  /// A cell that was done before, or by another process; nothing of it runs here.
   case found(CellResult)
+  /// How far cells are that run in processes of their own.
+  case sweep(SweepProgress)
   /// What a dry run found.
   case plan(ExperimentPlan)
 }
@@ -106,7 +108,7 @@ extension RunEvent {
   public var isRecorded: Bool {
     switch self {
     case .step(let report): report.isRecorded
-    case .experiment, .plan, .found: false
+    case .experiment, .plan, .found, .sweep: false
     default: true
     }
   }
@@ -158,6 +160,11 @@ extension RunEvent {
       ]
     case .done(let result):
       return .object([.init("type", "done")] + result.fields)
+    case .sweep(let progress):
+      return [
+        "type": "sweep", "done": .int(progress.done), "cells": .int(progress.cells),
+        "running": .int(progress.running.count),
+      ]
     case .found(let result): return .object([.init("type", "found")] + result.fields)
     case .plan(let plan): return plan.json
     }

@@ -179,5 +179,17 @@ enum Folder {
     }
   }
 
+  /// The whole lines at the start or the end of a file that another process is writing.
+  static func lines(_ path: String, first: Bool) -> [JSONValue] {
+    guard let file = FileHandle(forReadingAtPath: path) else { return [] }
+    let room = 4096
+    let size = (try? file.seekToEnd()) ?? 0
+    let start = first || size < room ? 0 : size - UInt64(room)
+    try? file.seek(toOffset: start)
+    guard let data = try? file.read(upToCount: room) else { return [] }
+    // The first may be the end of a line, the last the start of one.
+    return data.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONValue(parsing: $0) }
+  }
+
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

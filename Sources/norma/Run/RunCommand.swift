@@ -4,6 +4,7 @@ import NormaCore
 import NormaLab
 import NormaLua
 import NormaNorms
+import NormaSystem
 import NormaTerminal
 
 /// `norma run`: a script's experiments, with progress on stderr and the script's prints on stdout.
@@ -28,7 +29,7 @@ struct RunCommand: ParsableCommand {
       Examples:
         norma run scripts/experiments/first.lua
         norma run sweep.lua --set norm=rms --set seed=3 --out runs/rms
-        norma run sweep.lua --out runs/rms --resume
+        norma run sweep.lua --out runs/rms --resume --jobs 2
         norma run sweep.lua --dry-run
         norma run sweep.lua --steps 10 --quiet
       """)
@@ -56,6 +57,15 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("Steps between checkpoints; without it one a minute.", valueName: "steps"))
   var checkpointEvery: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "How many cells of a sweep run at a time, each in a process of its own, sharing the cores.",
+      valueName: "count"))
+  var jobs = 1
+
+  @Option(help: ArgumentHelp("Run one cell for the process that asks.", visibility: .hidden))
+  var cell: String?
+
   @OptionGroup var threads: ThreadOptions
 
   @OptionGroup var executorOptions: ExecutorOptions
@@ -78,14 +88,19 @@ struct RunCommand: ParsableCommand {
     if let steps, steps < 1 {
       throw NormaError(.usage, "--steps must be 1 or more, got \(steps)")
     }
+    if !(1...256).contains(jobs) {
+      throw NormaError(.usage, "--jobs must be from 1 to 256, got \(jobs)")
+    }
     if let steps = checkpointEvery, steps < 1 {
       throw NormaError(.usage, "--checkpoint must be 1 or more, got \(steps)")
     }
   }
 
   func run() throws {
+    if cell != nil { StartedProcess.endWithParent() }
     let signals = StopSignals()
-    let display = RunDisplay(isQuiet: quiet, color: color, isJSON: json)
+    let display = RunDisplay(
+      isQuiet: quiet || cell != nil, color: color, isJSON: json && cell == nil)
     do throws(NormaError) {
       try run(signals, display)
     } catch {
@@ -99,7 +114,8 @@ struct RunCommand: ParsableCommand {
   }
 
   private func run(_ signals: StopSignals, _ display: RunDisplay) throws(NormaError) {
-    try executorOptions.withExecutor(waiting: resume ? 600 : nil) { executor throws(NormaError) in
+    try executorOptions.withExecutor(waiting: resume || cell != nil ? 600 : nil) {
+      executor throws(NormaError) in
       try run(signals, display, executor)
     }
   }
@@ -114,6 +130,19 @@ struct RunCommand: ParsableCommand {
     lab.resumes = resume
     lab.checkpointEvery = checkpointEvery
     lab.threads = threads.count
+    lab.jobs = jobs
+    if jobs > 1 {
+      let shared = threads.threads == nil ? max(1, threads.count / jobs) : nil
+      lab.startCell = { task throws(NormaError) in
+        try StartedCell(task, arguments: CommandLine.arguments, threads: shared)
+      }
+    }
+    if let cell {
+      lab.only = try StartedCell.task(cell)
+      lab.resumes = true
+      lab.jobs = 1
+      lab.endProcess = { Foundation.exit(signals.isRequested ? 130 : 0) }
+    }
     lab.executor = executor
     lab.isDryRun = dryRun
     lab.version = Norma.version
@@ -124,7 +153,7 @@ struct RunCommand: ParsableCommand {
 
     var options = registryOptions.limits.options
     options.interrupter = signals.interrupter
-    let isSilent = dryRun
+    let isSilent = dryRun || cell != nil
     options.print = { if !isSilent { display.print($0) } }
     let laboratory = Lab(registry: try registryOptions.knownNorms(), options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)

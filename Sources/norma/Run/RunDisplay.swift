@@ -17,6 +17,7 @@ final class RunDisplay {
   private var recent: StepReport?
   private var estimate = ProgressEstimate()
   private var done = 0
+  private var name = ""
   private let clock = ContinuousClock.now
 
   init(isQuiet: Bool, color: ColorChoice, isJSON: Bool) {
@@ -42,6 +43,7 @@ final class RunDisplay {
     switch event {
     case .experiment(let name, let cells, let folder):
       done = 0
+      self.name = name
       log("experiment \(name)", [("cells", "\(cells)")] + (folder.map { [("folder", $0)] } ?? []))
     case .run(let start): begin(start)
     case .step(let step): update(step)
@@ -61,7 +63,8 @@ final class RunDisplay {
       progress.note(StyledText(error.description.components(separatedBy: "\n")[0], .yellow))
     case .interrupted: break
     case .done(let result): finish(result)
-    case .found: done += 1
+    case .found(let result): found(result)
+    case .sweep(let progress): show(progress)
     case .plan(let plan): if !isJSON { TextStream.output.write(plan.text(color: color)) }
     }
   }
@@ -116,6 +119,44 @@ final class RunDisplay {
     if let failure = result.failure {
       let line = failure.description.components(separatedBy: "\n")[0]
       log("\(start.experiment) failed", [("reason", line)])
+    }
+  }
+
+  /// A cell that another process finished, or that was done before.
+  private func found(_ result: CellResult) {
+    done += 1
+    var fields: [(String, String)] = []
+    for measure in [Measure.loss, .accuracy] {
+      if let value = result[measure] { fields.append((measure.rawValue, NumberText.number(value))) }
+    }
+    if let failure = result.failure {
+      fields = [("reason", failure.description.components(separatedBy: "\n")[0])]
+    }
+    log("\(result.cell.label) \(result.shortReason ?? "done")", fields)
+  }
+
+  private func show(_ sweep: SweepProgress) {
+    // What runs counts as far as it is.
+    let begun = sweep.running.reduce(0.0) {
+      $0 + Double($1.steps) / Double(max($1.totalSteps, 1))
+    }
+    estimate.record(
+      step: Int(1000 * (Double(sweep.done) + begun)),
+      at: (ContinuousClock.now - clock) / .seconds(1))
+    progress.update {
+      let total = 1000 * sweep.cells
+      let now = Int(1000 * (Double(sweep.done) + begun))
+      let measures = sweep.running.map { running in
+        ProgressFrame.Measure(
+          running.cell.label,
+          "\(running.steps)/\(running.totalSteps) loss "
+            + (running.loss.map { NumberText.number($0) } ?? "-"))
+      }
+      return ProgressFrame(
+        title: name, variant: "", stage: "\(sweep.done)/\(sweep.cells) cells",
+        completed: sweep.done, total: sweep.cells,
+        remaining: estimate.remaining(steps: total - now),
+        rate: nil, measures: measures)
     }
   }
 
