@@ -68,14 +68,16 @@ public struct SavedRun: Sendable {
   /// What determines a run and must be the same where one goes on: fields of `run.json`.
   static let determining = ["settings", "model", "data", "train", "seed"]
 
-  /// Throws `usage` where another run is meant than the one in the folder.
+  /// Throws `another_run` (status 64) where another run is meant than the one in the folder.
   func require(_ other: JSONValue) throws(NormaError) {
     for name in Self.determining {
       let (before, now) = (configuration[name].normal, other[name].normal)
       guard before != now else { continue }
       let (path, old, new) = Self.difference(name, before, now)
+      // Not the script's mistake, even where a script's line asks for it.
       throw NormaError(
-        .usage, "'\(folder)' holds another run: its \(path) was \(old), now it is \(new)",
+        NormaError.Code("another_run", exitStatus: NormaError.Code.usage.exitStatus),
+        "'\(folder)' holds another run: its \(path) was \(old), now it is \(new)",
         help: "choose another folder with --out, or run what was run before")
     }
   }

@@ -33,18 +33,20 @@ extension Lab {
   }
 
   /// What a run folder records of a run before it starts.
+  ///
+  /// - Parameter run: nil when the cell cannot be built.
   func configuration(
-    _ spec: ExperimentSpec, _ run: CellRun, _ determinants: [JSONValue.Field]
+    _ spec: ExperimentSpec, _ cell: Cell, _ run: CellRun?, _ determinants: [JSONValue.Field]
   ) -> JSONValue {
     let sources = options.sources()
     return .object(
       [
         .init("experiment", .text(spec.name)),
         .init("place", spec.place.map { .text("\($0)") } ?? .null),
-        .init("cell", .int(run.cell.index + 1)),
+        .init("cell", .int(cell.index + 1)),
       ] + determinants + [
-        .init("parameters", .int(run.network.parameterCount)),
-        .init("norms", .list(run.network.norms.map(\.json))),
+        .init("parameters", run.map { .int($0.network.parameterCount) } ?? .null),
+        .init("norms", .list(run?.network.norms.map(\.json) ?? [])),
         .init("executor", .text(options.executor.name)),
         .init("threads", .int(options.threads)),
         .init(

@@ -185,7 +185,7 @@ public final class Lab {
       }
       if let path {
         folder = try RunFolder(
-          path, configuration: configuration(spec, training, determinants),
+          path, configuration: configuration(spec, cell, training, determinants),
           sources: options.sources(), keeping: events ?? 0)
       }
       let start = RunEvent.run(
@@ -215,6 +215,14 @@ public final class Lab {
       // The folder is the user's, not the cell's: no other cell could be written either.
       if error.code == .io { throw error }
       status = .failed(error)
+      if folder == nil, let path {
+        let known =
+          (try? determinants(cell, of: spec, on: sweep.splits)) ?? [
+            .init("settings", cell.settingsJSON)
+          ]
+        folder = try RunFolder(
+          path, configuration: configuration(spec, cell, run, known), sources: options.sources())
+      }
       tell(.error(isOne ? error : error.prefixed("cell \(cell.label)")))
     }
     let result = CellResult(

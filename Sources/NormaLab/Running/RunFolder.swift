@@ -49,13 +49,21 @@ final class RunFolder {
     self.path = path
     self.size = size
     try Folder.make(path)
-    events = open(path + "/events.jsonl", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    events = open(path + "/events.jsonl", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard events >= 0 else { throw Folder.failure(log) }
     guard flock(events, LOCK_EX | LOCK_NB) == 0 else {
       throw NormaError(
         .io, "another process runs in '\(path)'", help: "wait for it, or stop it")
     }
     Folder.clear(path)
+    var last: UInt8 = 0
+    let whole =
+      size == 0 || pread(events, &last, 1, off_t(size - 1)) == 1 && last == UInt8(ascii: "\n")
+    guard whole else {
+      throw NormaError(
+        .io, "'\(path)/events.jsonl' is not what its checkpoint was written with",
+        help: "delete the checkpoint to start the run anew")
+    }
     guard ftruncate(events, size) == 0 else { throw Folder.failure(log) }
     if size > 0 { return }
     try Folder.write(configuration.indented(depth: 3), to: path + "/run.json")
