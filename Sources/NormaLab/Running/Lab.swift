@@ -174,15 +174,18 @@ public final class Lab {
     var run: CellRun?
     var weights: String?
     var status = CellResult.Status.completed
+    var isRestoring = false
     do throws(NormaError) {
       let determinants = try determinants(cell, of: spec, on: sweep.splits)
       let training = try CellRun(
         cell, of: spec, on: sweep.splits, try repeating(saved, cellOptions), registry: registry,
         saves: keep, tell: tell)
       run = training
+      isRestoring = true
       let events = try saved.map { saved throws(NormaError) in
         try restore(training, from: saved)
       }
+      isRestoring = false
       if let path {
         folder = try RunFolder(
           path, configuration: configuration(spec, cell, training, determinants),
@@ -214,6 +217,8 @@ public final class Lab {
     } catch {
       // The folder is the user's, not the cell's: no other cell could be written either.
       if error.code == .io { throw error }
+      // What cannot be gone on with is left as it is.
+      if isRestoring { throw error }
       status = .failed(error)
       if folder == nil, let path {
         let known =
