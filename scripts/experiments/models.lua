@@ -6,6 +6,10 @@ local function dense(width) return { nn.linear { width }, nn.norm(), nn.relu() }
 model("mlp", { input = { 784 },
   dense(256), dense(256), nn.linear { 10 } })
 
+-- Deep enough for a norm to matter.
+model("deep_mlp", { input = { 784 },
+  dense(256), dense(256), dense(256), nn.linear { 10 } })
+
 local function block(channels)
   return { nn.conv { channels, kernel = 3 }, nn.norm(), nn.relu(), nn.maxpool { 2 } }
 end

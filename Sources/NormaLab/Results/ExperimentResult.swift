@@ -69,6 +69,36 @@ public struct ExperimentResult: Sendable {
     return ResultTable(self, rows: rows, columns: columns, measures: measures, spread: spread)
   }
 
+  /// A measure averaged over the completed cells whose settings have the given labels; nil when there is none.
+  ///
+  /// - Throws: `usage` for an unknown axis or value.
+  public func average(
+    _ measure: Measure, at settings: [String: String] = [:]
+  ) throws(NormaError) -> Average? {
+    for (name, label) in settings.sorted(by: { $0.key < $1.key }) {
+      try checkAxis(name)
+      _ = try value(label, of: name)
+    }
+    return Average(
+      cells.compactMap { result in
+        guard case .completed = result.status, let number = result[measure], number.isFinite,
+          settings.allSatisfy({ result.cell.value($0)?.matches($1) ?? false })
+        else { return nil }
+        return number
+      })
+  }
+
+  /// The value of an axis that a label means.
+  private func value(_ label: String, of axis: String) throws(NormaError) -> SettingValue {
+    let values = spec.axes.first { $0.name == axis }?.values ?? []
+    if let value = values.first(where: { $0.matches(label) }) { return value }
+    throw NormaError(
+      .usage,
+      "'\(axis)' has no value '\(label)'"
+        + Suggestion.phrase(for: label, among: values.map(\.label)),
+      help: "it has: \(values.map(\.label).joined(separator: ", "))")
+  }
+
   /// Two settings of an axis compared over all cells that are equal in the others, at the given settings.
   ///
   /// - Throws: `usage` for an axis or a setting that is not there, or when no pair was completed.
@@ -79,14 +109,7 @@ public struct ExperimentResult: Sendable {
     for name in [axis] + settings.keys.sorted() { try checkAxis(name) }
     let axes = spec.axes.filter { $0.name != axis && settings[$0.name] == nil }
     func values(_ label: String) throws(NormaError) -> [[Cell.Setting]: Double] {
-      let labels = spec.axes.first { $0.name == axis }?.values ?? []
-      guard let value = labels.first(where: { $0.matches(label) }) else {
-        throw NormaError(
-          .usage,
-          "'\(axis)' has no value '\(label)'"
-            + Suggestion.phrase(for: label, among: labels.map(\.label)),
-          help: "it has: \(labels.map(\.label).joined(separator: ", "))")
-      }
+      let value = try self.value(label, of: axis)
       var found: [[Cell.Setting]: Double] = [:]
       for result in cells where result.cell.value(axis) == value {
         guard case .completed = result.status, let number = result[measure], number.isFinite,

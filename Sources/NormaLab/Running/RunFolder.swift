@@ -162,10 +162,15 @@ enum Folder {
 
   /// Writes beside, syncs, renames: the file is never half written.
   static func write(_ text: String, to path: String) throws(NormaError) {
+    try write(Array(text.utf8), to: path)
+  }
+
+  /// Writes beside, syncs, renames: the file is never half written.
+  static func write(_ content: [UInt8], to path: String) throws(NormaError) {
     let temporary = "\(path).\(getpid()).partial"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw failure(path) }
-    var bytes = Array(text.utf8)[...]
+    var bytes = content[...]
     var isWhole = true
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }

@@ -1,3 +1,4 @@
+import Foundation
 import NormaCore
 import NormaLab
 import NormaNetwork
@@ -47,6 +48,31 @@ final class ComparisonObject: HostObject {
   }
 }
 
+/// A measure averaged, in a script; NaN where no cell has it.
+final class AverageObject: HostObject {
+  static let luaName = "average"
+  let average: Average?
+
+  init(_ average: Average?) {
+    self.average = average
+  }
+
+  static func type() -> HostType<AverageObject> {
+    let type = HostType<AverageObject>()
+    type.property("mean") { .number($0.average?.mean ?? .nan) }
+    type.property("deviation") { $0.average?.deviation.map { .number($0) } ?? .nil }
+    type.property("low") { $0.average?.interval.map { .number($0.lowerBound) } ?? .nil }
+    type.property("high") { $0.average?.interval.map { .number($0.upperBound) } ?? .nil }
+    type.property("count") { .number(Double($0.average?.count ?? 0)) }
+    type.describe { object in
+      guard let average = object.average else { return "no completed cell" }
+      let spread = average.halfInterval.map { " ± \($0.brief)" } ?? ""
+      return "\(average.mean.brief)\(spread)"
+    }
+    return type
+  }
+}
+
 /// The best cell of a dry run: there is none, yet the script shall go on.
 final class PlannedCellObject: HostObject {
   static let luaName = "planned cell"
@@ -65,6 +91,7 @@ extension Interpreter {
     try register(ResultObject.type())
     try register(CellObject.type())
     try register(ComparisonObject.type())
+    try register(AverageObject.type())
     try register(PlannedCellObject.type())
   }
 }
@@ -89,6 +116,15 @@ extension ResultObject {
         spread: try reader.word("spread", default: .deviation))
       return [.string(table.text.trimmedEnd)]
     }
+    type.method("mean") { object, call throws(NormaError) in
+      let reader = try TableReader(try call.optional(0, "options"), owner: "result:mean")
+      try reader.rejectUnknown(known: ["value", "at"])
+      let measure = try Measure.named(
+        try reader.value("value", default: "accuracy"), owner: "result:mean")
+      if object.result.isDryRun { return [.object(PlannedCellObject())] }
+      let average = try object.result.average(measure, at: try reader.labels("at"))
+      return [.object(AverageObject(average))]
+    }
     type.method("compare") { object, call throws(NormaError) in
       let reader = try TableReader(try call.optional(0, "options"), owner: "result:compare")
       try reader.rejectUnknown(known: ["axis", "value", "at"])
@@ -99,9 +135,7 @@ extension ResultObject {
       }
       let measure = try Measure.named(
         try reader.value("value", default: "accuracy"), owner: "result:compare")
-      let at = try reader.nested("at")
-      var settings: [String: String] = [:]
-      for name in at.names { settings[name] = at[name].settingLabel }
+      let settings = try reader.labels("at")
       if object.result.isDryRun { return [.object(PlannedCellObject())] }
       let comparison = try object.result.compare(
         reader.items[0].settingLabel, reader.items[1].settingLabel,
@@ -113,9 +147,7 @@ extension ResultObject {
       try reader.rejectUnknown(known: ["by", "at"])
       let measure = try Measure.named(
         try reader.value("by", default: "accuracy"), owner: "result:best")
-      let at = try reader.nested("at")
-      var settings: [String: String] = [:]
-      for name in at.names { settings[name] = at[name].settingLabel }
+      let settings = try reader.labels("at")
       if object.result.isDryRun { return [.object(PlannedCellObject())] }
       let cell = try object.result.best(by: measure, at: settings)
       return [.object(CellObject(cell, folder: object.result.folder))]
@@ -149,6 +181,11 @@ extension CellObject {
   }
 }
 
+extension Double {
+  /// Four significant digits.
+  fileprivate var brief: String { String(format: "%.4g", self) }
+}
+
 extension LuaValue {
   fileprivate var settingLabel: String {
     switch self {
@@ -167,6 +204,14 @@ extension String {
 }
 
 extension TableReader {
+  /// A table of settings, as labels.
+  fileprivate func labels(_ name: String) throws(NormaError) -> [String: String] {
+    let table = try nested(name)
+    var labels: [String: String] = [:]
+    for name in table.names { labels[name] = table[name].settingLabel }
+    return labels
+  }
+
   /// A field that is a word or a list of words.
   fileprivate func list(_ name: String) throws(NormaError) -> [String]? {
     if case .string(let word) = self[name] { return [word] }
