@@ -138,3 +138,57 @@ func dryRun() throws {
   #expect(plans == 1)
   #expect(outcome.printed.first?.contains("dry run: nothing was measured") == true)
 }
+
+@Test("Norms are compared over equal seeds; means have intervals; wrong words are named")
+func comparisons() throws {
+  let sweep =
+    smallModel + """
+      local r = experiment { model = "small", data = points, train = { epochs = 2, batch = 16 },
+        sweep = { { "norm", { "rms", "layer" } }, { "seed", { 1, 2, 3 } } } }
+
+      """
+  let outcome = try runLab(
+    sweep + """
+      local c = r:compare { "rms", "layer", value = "loss" }
+      local rms, layer = r:mean { value = "loss", at = { norm = "rms" } }, r:mean { value = "loss", at = { norm = "layer" } }
+      print(math.abs(c.mean - (layer.mean - rms.mean)) < 1e-12, c.pairs, c.low < c.mean and c.mean < c.high, c.p <= 1)
+      print(rms.count, rms.deviation > 0, rms.low < rms.mean)
+      print(c)
+      print(r:table { rows = "norm", value = "loss", spread = "interval" })
+      """)
+  #expect(outcome.error == nil)
+  #expect(outcome.printed.prefix(2) == ["true\t3\ttrue\ttrue", "3\ttrue\ttrue"])
+  #expect(outcome.printed[2].hasPrefix("layer - rms: loss "))
+  #expect(outcome.printed[3].contains("mean ± half the 95 % interval over 3 values of seed"))
+  for (line, words) in [
+    ("r:compare { 'rms' }", "it takes two values of an axis"),
+    ("r:compare { 'rms', 'lyer' }", "did you mean 'layer'?"),
+    ("r:mean { at = { sed = 1 } }", "did you mean 'seed'?"),
+    ("r:table { rows = 'norm', spread = 'range' }", "'spread' must be one of deviation, interval"),
+  ] {
+    #expect(try runLab(sweep + line).error?.message.contains(words) == true, "\(line)")
+  }
+}
+
+@Test("A rule for an early stop, and a budget, are read and checked")
+func limits() throws {
+  func run(_ train: String, _ more: String = "") throws -> Outcome {
+    try runLab(
+      smallModel + """
+        local r = experiment { model = "small", data = points, \(more)
+          train = { epochs = 50, batch = 16, optimizer = optim.sgd { rate = 0 }, \(train) } }
+        print(r:mean { value = "seconds" }.count, r:best().loss > 0)
+        """)
+  }
+  #expect(try run("stop = { patience = 2 }").printed == ["1\ttrue"])
+  #expect(try run("", "budget = { minutes = 10 },").error == nil)
+  for (train, more, words) in [
+    ("stop = { patience = 0 }", "", "'patience' must be a number of epochs >= 1"),
+    ("stop = { patience = 1, value = 'vall_loss' }", "", "did you mean 'val_loss'?"),
+    ("stop = { patience = 1, last = 2 }", "", "no field 'last' in train.stop"),
+    ("", "budget = { minutes = 0 },", "it must have 'minutes' > 0"),
+    ("", "budget = 3,", "budget"),
+  ] {
+    #expect(try run(train, more).error?.message.contains(words) == true, "\(train)\(more)")
+  }
+}

@@ -1,15 +1,15 @@
 -- Batch norm needs a batch: its error grows as batches shrink, that of norms within a sample does not.
 -- Wu & He 2018, Group Normalization, arXiv:1803.08494, tables 1 to 3: ResNet-50 on ImageNet, error at
 -- 32 | 2 images a worker: batch norm 23.6 % | 34.7 %, group norm 24.1 % | 24.1 %.
--- Here: three hidden layers on 6,000 images of Fashion-MNIST, the rate in proportion to the batch.
+-- Here: three hidden layers on 4,000 images of Fashion-MNIST, the rate in proportion to the batch.
 --   scripts/norma run scripts/experiments/batch-size.lua --jobs 2
 require "models"
 
 local norms = { "batch", "layer", norm.group { groups = 8 }, "rms" }
 local r = experiment { name = "batch size", model = "deep_mlp",
-  data = dataset "fashion-mnist" { train = 6000, validate = 2000 },
+  data = dataset "fashion-mnist" { train = 4000, validate = 2000 },
   sweep = { { "norm", norms }, { "batch", { 64, 16, 8, 4, 2 } }, { "seed", { 1, 2, 3 } } },
-  train = { epochs = 4, optimizer = optim.sgd { rate = 0.1, momentum = 0.9 },
+  train = { epochs = 3, optimizer = optim.sgd { rate = 0.1, momentum = 0.9 },
     schedule = schedule.cosine(), rate_scale = "linear" },
   watch = { "accuracy", "loss" } }
 print(r:table { rows = "norm", columns = "batch", value = "accuracy", spread = "interval" })

@@ -40,7 +40,7 @@ final class ComparisonObject: HostObject {
     type.property("mean") { .number($0.comparison.average.mean) }
     type.property("low") { $0.comparison.average.interval.map { .number($0.lowerBound) } ?? .nil }
     type.property("high") { $0.comparison.average.interval.map { .number($0.upperBound) } ?? .nil }
-    type.property("pairs") { .number(Double($0.comparison.average.count)) }
+    type.property("pairs") { .int($0.comparison.average.count) }
     type.property("p") { $0.comparison.probability.map { .number($0) } ?? .nil }
     type.property("clear") { .bool($0.comparison.isClear) }
     type.describe { $0.comparison.text }
@@ -63,7 +63,7 @@ final class AverageObject: HostObject {
     type.property("deviation") { $0.average?.deviation.map { .number($0) } ?? .nil }
     type.property("low") { $0.average?.interval.map { .number($0.lowerBound) } ?? .nil }
     type.property("high") { $0.average?.interval.map { .number($0.upperBound) } ?? .nil }
-    type.property("count") { .number(Double($0.average?.count ?? 0)) }
+    type.property("count") { .int($0.average?.count ?? 0) }
     type.describe { object in
       guard let average = object.average else { return "no completed cell" }
       let spread = average.halfInterval.map { " ± \($0.brief)" } ?? ""
@@ -73,14 +73,21 @@ final class AverageObject: HostObject {
   }
 }
 
-/// The best cell of a dry run: there is none, yet the script shall go on.
+/// What a dry run has of cells, means and comparisons: nothing, yet the script shall go on.
 final class PlannedCellObject: HostObject {
   static let luaName = "planned cell"
 
   static func type() -> HostType<PlannedCellObject> {
     let type = HostType<PlannedCellObject>()
     type.method("save") { _, _ in [] }
-    type.index { _, name, _ in Measure(rawValue: name).map { _ in .number(.nan) } }
+    type.index { _, name, _ in
+      switch name {
+      case "count", "pairs": .int(0)
+      case "clear": .bool(false)
+      case "mean", "deviation", "low", "high", "p": .number(.nan)
+      default: Measure(rawValue: name).map { _ in .number(.nan) }
+      }
+    }
     type.describe { _ in "dry run: nothing was measured" }
     return type
   }
