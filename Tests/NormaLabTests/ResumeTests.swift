@@ -203,6 +203,24 @@ struct ResumeTests {
     #expect(error?.code == .io && error?.message.contains("events.jsonl") == true)
   }
 
+  @Test("a run whose cell can no longer be built is left as it is")
+  func unbuildable() throws {
+    let scratch = try Scratch()
+    var spec = spiralExperiment(length: .epochs(3))
+    #expect(throws: NormaError.self) { try run(spec, scratch, "r", stopAfter: 8) }
+    let before = try scratch.text("r/events.jsonl")
+    spec.train.batch = 5000
+    #expect(throws: NormaError.self) { try run(spec, scratch, "r", resumes: true) }
+    #expect(scratch.has("r/checkpoint.safetensors"))
+    #expect(try scratch.text("r/events.jsonl") == before)
+  }
+
+  @Test("numbers that are not finite are averaged as missing, and trap nowhere")
+  func notFinite() {
+    #expect(Average([.nan, .nan])?.interval == nil)
+    #expect(Average([.infinity, 1])?.interval == nil)
+  }
+
   @Test("a rule ends a run early, also when it was stopped on its way")
   func earlyStop() throws {
     let scratch = try Scratch()

@@ -27,7 +27,9 @@ public struct Average: Sendable, Hashable {
 
   /// The 95 % interval; nil for one value.
   public var interval: ClosedRange<Double>? {
-    halfInterval.map { mean - $0...mean + $0 }
+    halfInterval.flatMap { half in
+      mean - half <= mean + half ? mean - half...mean + half : nil
+    }
   }
 }
 

@@ -110,7 +110,8 @@ extension CellResult {
     switch end["status"].string {
     case "diverged", "failed":
       let code = NormaError.Code(
-        end["code"].string ?? "failure", exitStatus: Int32(end["exit_status"].integer ?? 1))
+        end["code"].string ?? "failure",
+        exitStatus: end["exit_status"].integer.flatMap { Int32(exactly: $0) } ?? 1)
       status = .failed(NormaError(code, end["reason"].string ?? "failed"))
     default: status = .completed
     }

@@ -99,7 +99,7 @@ extension Lab {
       let cells = groups[key] ?? []
       let completed = cells.filter { if case .completed = $0.status { true } else { false } }
       let measures = Measure.allCases.compactMap { measure -> JSONValue.Field? in
-        Average(completed.compactMap { $0[measure] }).map { average in
+        Average(completed.compactMap { $0[measure] }.filter(\.isFinite)).map { average in
           .init(
             measure.rawValue,
             [

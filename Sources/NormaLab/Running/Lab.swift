@@ -90,6 +90,10 @@ public final class Lab {
         options.observer(.found(result))
       }
     }
+    if options.only != nil {
+      // The process of a later experiment's cell trains nothing of this one.
+      return sweep.cells.map { results[$0.index] ?? CellResult(cell: $0, status: .outOfTime) }
+    }
     let end = sweep.spec.budget.map { ContinuousClock.now + $0 }
     if options.jobs > 1, sweep.cells.count > 1, sweep.folder != nil, options.startCell != nil {
       try runBeside(sweep, &results, until: end)
@@ -219,6 +223,11 @@ public final class Lab {
       if error.code == .io { throw error }
       // What cannot be gone on with is left as it is.
       if isRestoring { throw error }
+      if folder == nil, let saved,
+        saved.checkpoint != nil || saved.end.map({ $0["status"] != "failed" }) ?? false
+      {
+        throw error
+      }
       status = .failed(error)
       if folder == nil, let path {
         let known =
@@ -242,7 +251,9 @@ public final class Lab {
   /// Whether nothing is left to go on from.
   private func leavesNothing(_ status: CellResult.Status) -> Bool {
     switch status {
-    case .completed, .failed: true
+    case .completed: true
+    // What failed for another reason is tried again, from where it stood.
+    case .failed(let error): error.code == .diverged
     case .interrupted, .outOfTime: false
     }
   }

@@ -48,6 +48,8 @@ struct RunProgress: Codable {
   var text: String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
   }
 
@@ -55,8 +57,11 @@ struct RunProgress: Codable {
 
   /// Reads what `text` wrote.
   init?(reading text: String?) {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     guard let data = text.map({ Data($0.utf8) }),
-      let progress = try? JSONDecoder().decode(RunProgress.self, from: data)
+      let progress = try? decoder.decode(RunProgress.self, from: data)
     else { return nil }
     self = progress
   }
@@ -93,6 +98,11 @@ public struct StopRule: Sendable, Hashable {
 
   /// Takes in an epoch's value.
   func follow(_ value: Double, _ course: inout Course) {
+    guard value.isFinite else {
+      course.waited += 1
+      course.isOver = course.waited >= patience
+      return
+    }
     let gain = course.best.map { measure.isBetterHigh ? value - $0 : $0 - value }
     if gain.map({ $0 > least }) ?? true {
       course.best = value
