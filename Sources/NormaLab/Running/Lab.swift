@@ -63,12 +63,12 @@ public final class Lab {
     let folder = try options.writes ? experimentFolder(spec.name) : nil
     folders += folder.map { [$0] } ?? []
     let sweep = Sweep(spec: spec, cells: cells, splits: splits, folder: folder)
-    if let task = options.only, task.experiment == experiments {
+    if let (task, end) = options.only, task.experiment == experiments {
       guard cells.indices.contains(task.cell) else {
         throw NormaError(.internal, "there is no cell \(task.cell)")
       }
       _ = try run(cells[task.cell], of: sweep, until: nil)
-      options.endProcess()
+      end()
     }
     options.observer(.experiment(name: spec.name, cells: cells.count, folder: folder))
     let results = try run(sweep)
@@ -182,7 +182,7 @@ public final class Lab {
     do throws(NormaError) {
       let determinants = try determinants(cell, of: spec, on: sweep.splits)
       let training = try CellRun(
-        cell, of: spec, on: sweep.splits, try repeating(saved, cellOptions), registry: registry,
+        cell, of: spec, on: sweep.splits, repeating(saved, cellOptions), registry: registry,
         saves: keep, tell: tell)
       run = training
       isRestoring = true
@@ -260,9 +260,7 @@ public final class Lab {
 
   /// The options under which a saved run gives the same bits as it would have: what ran its norms runs
   /// them again.
-  private func repeating(
-    _ saved: SavedRun?, _ options: LabOptions
-  ) throws(NormaError) -> LabOptions {
+  private func repeating(_ saved: SavedRun?, _ options: LabOptions) -> LabOptions {
     guard let saved, saved.checkpoint != nil else { return options }
     var options = options
     let executors = Set(saved.configuration["norms"].items.compactMap { $0["executor"].string })
@@ -317,7 +315,7 @@ public final class Lab {
   /// The folder of the next experiment: what `--out` says, numbered from the second experiment of a
   /// script on; to resume without it, the latest of that name.
   private func experimentFolder(_ name: String) throws(NormaError) -> String {
-    if let task = options.only, task.folders.indices.contains(experiments - 1) {
+    if let task = options.only?.task, task.folders.indices.contains(experiments - 1) {
       return task.folders[experiments - 1]
     }
     if let out = options.out {

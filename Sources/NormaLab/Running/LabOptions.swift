@@ -17,10 +17,8 @@ public struct LabOptions {
   public var jobs = 1
   /// Starts the process of a cell.
   public var startCell: ((CellTask) throws(NormaError) -> any CellProcess)?
-  /// The only cell to run: this is the process of one.
-  public var only: CellTask?
-  /// Ends this process, once that cell is done.
-  public var endProcess: () -> Never = { fatalError("nothing ends the process of a cell") }
+  /// The only cell to run, where this is the process of one, and what ends the process once it is done.
+  public var only: (task: CellTask, end: () -> Never)?
   /// Whether anything is written.
   public var writes = true
   /// How many threads work; results do not depend on it.

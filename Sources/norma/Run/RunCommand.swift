@@ -138,10 +138,10 @@ struct RunCommand: ParsableCommand {
       }
     }
     if let cell {
-      lab.only = try StartedCell.task(cell)
+      let task = try StartedCell.task(cell)
+      lab.only = (task, { Foundation.exit(signals.isRequested ? 130 : 0) })
       lab.resumes = true
       lab.jobs = 1
-      lab.endProcess = { Foundation.exit(signals.isRequested ? 130 : 0) }
     }
     lab.executor = executor
     lab.isDryRun = dryRun

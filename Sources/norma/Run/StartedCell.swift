@@ -17,8 +17,10 @@ final class StartedCell: CellProcess {
     } catch {
       throw NormaError(.internal, "a cell's task cannot be written", underlying: error)
     }
-    var own = Array(arguments.dropFirst()) + ["--cell", text]
-    if let threads { own += ["--threads", "\(threads)"] }
+    // Behind the command's name: what follows `--` is no option.
+    var own = Array(arguments.dropFirst())
+    let more = ["--cell", text] + (threads.map { ["--threads", "\($0)"] } ?? [])
+    own.insert(contentsOf: more, at: min(1, own.count))
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
     child = try RunningChild(
       program, own, environment: ProcessInfo.processInfo.environment)
