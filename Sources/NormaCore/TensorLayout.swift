@@ -60,6 +60,16 @@ public struct TensorLayout: Hashable, Sendable {
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
+  /// The elements as (outer, channels, inner) where the channel axes stand together in C order; else all of
+  /// them as one channel.
+  package var channelExtent: (outer: Int, channels: Int, inner: Int) {
+    let (first, last) = (channelAxes[0], channelAxes[channelAxes.count - 1])
+    guard last - first + 1 == channelAxes.count else { return (1, 1, count) }
+    return (
+      shape[..<first].reduce(1, *), shape[first...last].reduce(1, *),
+      shape[(last + 1)...].reduce(1, *)
+    )
+  }
   /// Whether axis 0 is the batch.
   public var hasBatch: Bool { !channelAxes.contains(0) }
   /// The number of samples; 1 when there is no batch role.

@@ -84,6 +84,18 @@ struct ExportRunTests {
       assert {"train/accuracy", "train/rate", "train/gradient_norm", "validate/loss"} <= set(found.Tags()["scalars"])
       weight = found.Histograms("1.linear.weight")[0].histogram_value
       assert weight.num == 32 and sum(weight.bucket) == 32, weight
+      wanted = {}
+      for line in open(run + "/events.jsonl"):
+          event = json.loads(line)
+          if event["type"] == "norms":
+              wanted[event["step"]] = event["layers"][0]
+      found_scales = {h.step: h.histogram_value for h in found.Histograms("2.norm/gamma")}
+      deviations = {s.step: s.value for s in found.Scalars("2.norm/output_deviation")}
+      assert wanted and wanted.keys() == found_scales.keys() == deviations.keys(), wanted
+      for step, layer in wanted.items():
+          gamma, value = layer["parameters"][0], found_scales[step]
+          assert value.num == 16 and sum(value.bucket) == 16 and value.min == gamma["low"], value
+          assert abs(deviations[step] - layer["output"]["deviation"]) < 1e-6
       print("read")
       """
     let python = try Command(

@@ -60,6 +60,7 @@ final class Events {
       case .experiment: "experiment"
       case .run: "run"
       case .step: "step"
+      case .norms: "norms"
       case .evaluation: "eval"
       case .epoch: "epoch"
       case .warning: "warning"

@@ -10,11 +10,12 @@ import Testing
 @Suite("Resumed runs")
 struct ResumeTests {
   /// The lines of events, without what depends on the clock.
-  private func events(_ scratch: Scratch, _ folder: String) throws -> [[String: String]] {
+  private func events(_ scratch: Scratch, _ folder: String) throws -> [JSONValue] {
     try scratch.text(folder + "/events.jsonl").split(separator: "\n").map { line in
-      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
-      return object.filter { !["seconds", "step_ms", "folder"].contains($0.key) }
-        .mapValues { "\($0)" }
+      .object(
+        try JSONValue(parsing: Data(line.utf8)).fields.filter {
+          !["seconds", "step_ms", "folder"].contains($0.name)
+        })
     }
   }
 

@@ -39,12 +39,28 @@ func singleRun() throws {
   }.compactMap { $0?["type"] as? String }
   #expect(types.count == lines.count)
   #expect(types.first == "run" && types.last == "done")
-  #expect(Set(types) == ["run", "step", "eval", "epoch", "done"])
+  #expect(Set(types) == ["run", "step", "norms", "eval", "epoch", "done"])
+  let watched = events.all.compactMap {
+    if case .norms(let report) = $0 { report.step } else { nil }
+  }
+  #expect(watched == [1, 50, 100, 150, 200, 240])
   let saved = try ModelSpec(savedIn: scratch.path + "/a/b/final.safetensors")
   #expect(saved.layers == spiralModel.layers)
   #expect(
     try FileManager.default.contentsOfDirectory(atPath: scratch.path + "/a/b").sorted()
       == ["events.jsonl", "final.safetensors", "lua", "run.json"])
+}
+
+@Test("Norms are watched as often as is asked for", arguments: [0, 7])
+func watchedSteps(interval: Int) throws {
+  let events = Events()
+  var spec = spiralExperiment(length: .steps(16))
+  spec.observations = interval == 0 ? .never : .every(interval)
+  _ = try lab { $0.observer = events.add }.run(spec)
+  let watched = events.all.compactMap {
+    if case .norms(let report) = $0 { report.step } else { nil }
+  }
+  #expect(watched == (interval == 0 ? [] : [1, 7, 14, 16]))
 }
 
 @Test("A folder that holds a run, or cannot be a folder, is refused before training")

@@ -45,7 +45,8 @@ extension ExperimentSpec {
 
   /// The settings that `--set` may change.
   public var settableNames: [String] {
-    Self.settings + ["epochs", "steps", "train", "validate", "test"] + model.options.keys.sorted()
+    Self.settings + ["epochs", "steps", "train", "validate", "test", "observe"]
+      + model.options.keys.sorted()
   }
 
   /// The same experiment with settings changed from outside; a swept one is no longer swept.
@@ -69,6 +70,9 @@ extension ExperimentSpec {
       case "train": spec.data.train = try whole(1)
       case "validate": spec.data.validate = try whole(0)
       case "test": spec.data.test = try whole(1)
+      case "observe":
+        let steps = try whole(0)
+        spec.observations = steps == 0 ? .never : .every(steps)
       case let name where settableNames.contains(name):
         // In the place of the axis, so that tables keep their order.
         let axis = SweepAxis(name, [change.value])

@@ -22,6 +22,8 @@ public struct ExperimentSpec: Sendable {
   public var watch: [Measure]
   /// Whether each cell ends with a measurement of the test part.
   public var measuresTest: Bool
+  /// At which steps the norms are watched.
+  public var observations = ObservationPlan.automatic
   /// How long all cells together may take; nil for as long as they need.
   public var budget: Duration?
 

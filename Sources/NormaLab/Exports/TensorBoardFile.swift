@@ -33,13 +33,25 @@ struct TensorBoardFile {
     let width = max((high - low) / Double(buckets), .leastNormalMagnitude)
     var counts = [Double](repeating: 0, count: buckets)
     for value in values { counts[min(Int((value - low) / width), buckets - 1)] += 1 }
+    histogram(
+      tag, low...high, counts: counts, sum: values.reduce(0, +),
+      squares: values.reduce(0) { $0 + $1 * $1 }, step: step, time: time)
+  }
+
+  /// Adds a distribution by how many values lie in each of equal parts of a range.
+  mutating func histogram(
+    _ tag: String, _ range: ClosedRange<Double>, counts: [Double], sum: Double, squares: Double,
+    step: Int, time: Double
+  ) {
+    let (low, high, buckets) = (range.lowerBound, range.upperBound, counts.count)
+    let width = max((high - low) / Double(buckets), .leastNormalMagnitude)
     var histogram = ProtocolBuffer()
     histogram.double(1, low)
     histogram.double(2, high)
-    histogram.double(3, Double(values.count))
-    histogram.double(4, values.reduce(0, +))
-    histogram.double(5, values.reduce(0) { $0 + $1 * $1 })
-    let limits = (1...buckets).map { $0 == buckets ? high : low + Double($0) * width }
+    histogram.double(3, counts.reduce(0, +))
+    histogram.double(4, sum)
+    histogram.double(5, squares)
+    let limits = (1..<buckets + 1).map { $0 == buckets ? high : low + Double($0) * width }
     histogram.doubles(6, limits)
     histogram.doubles(7, counts)
     var summary = ProtocolBuffer()
@@ -133,6 +145,36 @@ private struct ProtocolBuffer {
   }
 }
 
+extension TensorBoardFile {
+  /// Adds what the norms did in a step: numbers and parameters' distributions by layer.
+  fileprivate mutating func norms(_ event: JSONValue, step: Int, time: Double) {
+    func add(_ tag: String, _ value: JSONValue) {
+      if let value = value.double { scalar(tag, value, step: step, time: time) }
+    }
+    add("train/inference_loss", event["inference_loss"])
+    for layer in event["layers"].items {
+      let name = layer["layer"].string ?? "norm"
+      for field in layer.fields {
+        add("\(name)/\(field.name)", field.value)
+        for part in field.value.fields { add("\(name)/\(field.name)_\(part.name)", part.value) }
+      }
+      for parameter in layer["parameters"].items {
+        let tag = "\(name)/\(parameter["name"].string ?? "parameter")"
+        add(tag + "_gradient", parameter["gradient"])
+        let counts = parameter["counts"].items.compactMap(\.double)
+        guard let low = parameter["low"].double, let high = parameter["high"].double, low <= high,
+          let mean = parameter["mean"].double, let deviation = parameter["deviation"].double,
+          !counts.isEmpty
+        else { continue }
+        let count = counts.reduce(0, +)
+        histogram(
+          tag, low...high, counts: counts, sum: mean * count,
+          squares: (deviation * deviation + mean * mean) * count, step: step, time: time)
+      }
+    }
+  }
+}
+
 extension SavedRuns {
   /// Writes a folder for TensorBoard: a subfolder a run, with its numbers by step and the distributions of
   /// what it learned.
@@ -167,6 +209,7 @@ extension SavedRuns {
             file.scalar(tag, value, step: step, time: time(step))
           }
         }
+        if event["type"] == "norms" { file.norms(event, step: step, time: time(step)) }
       }
       let weights = named.run.folder + "/final.safetensors"
       if Folder.exists(weights) {

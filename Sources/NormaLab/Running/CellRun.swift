@@ -21,6 +21,7 @@ final class CellRun {
 
   private var progress = RunProgress()
   private let plan: TrainPlan
+  private let observations: ObservationPlan
   private let saves: (CellRun) throws(NormaError) -> Void
   private var start = ContinuousClock.now
   private var saved = ContinuousClock.now
@@ -59,6 +60,7 @@ final class CellRun {
     totalSteps = total
     epochs = (total + stepsPerEpoch - 1) / stepsPerEpoch
     plan = spec.train
+    observations = spec.observations
     self.saves = saves
     training = TrainingSpec(
       optimizer: cell.optimizer, schedule: spec.train.schedule, steps: total,
@@ -170,6 +172,9 @@ final class CellRun {
             accuracy: progress.recent.accuracy, rate: rate(at: steps - 1),
             gradientNorm: result.gradientNorm, isRecorded: isRecorded)))
       if isRecorded { progress.recent = .init() }
+      if let seen = result.observation {
+        tell(.norms(NormReport(step: steps, loss: result.loss, observation: seen)))
+      }
       if isCheckpointDue { try save() }
     }
     var validation: EvaluationReport?
@@ -230,7 +235,7 @@ final class CellRun {
     let result = try network.trainStep(
       input: UnsafeBufferPointer(start: samples, count: count * splits.train.sampleSize),
       labels: UnsafeBufferPointer(start: classes, count: count * splits.train.labelCount),
-      step: steps)
+      step: steps, observing: observations.isDue(steps + 1, of: totalSteps))
     progress.steps += 1
     times.add((ContinuousClock.now - start) / .seconds(1))
     return result

@@ -1,5 +1,5 @@
 public import NormaCore
-import NormaNetwork
+public import NormaNetwork
 
 /// What happens during an experiment, for the event file and for displays.
 public enum RunEvent: Sendable {
@@ -9,6 +9,8 @@ public enum RunEvent: Sendable {
   case run(RunStart)
   /// A step is done; told for every step, written for about a thousand of them.
   case step(StepReport)
+  /// What the norms did in a step.
+  case norms(NormReport)
   /// A part of the data was measured.
   case evaluation(EvaluationReport)
   /// An epoch is done.
@@ -67,6 +69,16 @@ public struct StepReport: Sendable {
   public let gradientNorm: Double?
   /// Whether the report is one of those written to files.
   public let isRecorded: Bool
+}
+
+/// What the norms did in a step.
+public struct NormReport: Sendable {
+  /// Steps done, this one among them.
+  public let step: Int
+  /// The mean loss of its samples.
+  public let loss: Double
+  /// What was seen.
+  public let observation: StepObservation
 }
 
 /// What measuring a part of the data found.
@@ -136,6 +148,7 @@ extension RunEvent {
         "loss": .number(step.loss), "accuracy": .number(step.accuracy),
         "rate": .number(step.rate), "gradient_norm": step.gradientNorm.map { .number($0) } ?? .null,
       ]
+    case .norms(let report): return report.json
     case .evaluation(let report):
       return [
         "type": "eval", "part": .text(report.part), "step": .int(report.step),

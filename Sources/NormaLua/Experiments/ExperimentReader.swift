@@ -6,7 +6,7 @@ import NormaNorms
 extension ExperimentBindings {
   private static let fields = [
     "name", "model", "data", "sweep", "train", "watch", "seed", "norm", "options", "test",
-    "budget",
+    "budget", "observe",
   ]
   private static let trainFields = [
     "epochs", "steps", "batch", "optimizer", "schedule", "clip", "rate_scale", "stop",
@@ -35,12 +35,29 @@ extension ExperimentBindings {
       }
       spec.budget = .seconds(minutes * 60)
     }
+    spec.observations = try observations(reader)
     if let watch = try reader.optional("watch", as: [String].self) {
       spec.watch = try watch.map { name throws(NormaError) in
         try Measure.named(name, owner: "experiment: watch")
       }
     }
     return spec
+  }
+
+  /// `observe = 100`, every so many steps, or `observe = false`.
+  private func observations(_ reader: TableReader) throws(NormaError) -> ObservationPlan {
+    switch reader["observe"] {
+    case .nil: return .automatic
+    case .bool(false): return .never
+    case .bool(true): return .automatic
+    default:
+      guard let steps = try? reader.optional("observe", as: Int.self), steps >= 1 else {
+        throw reader.error(
+          "'observe' must be a number of steps >= 1, or false, got \(reader["observe"].quoted)",
+          help: "observe = 100 watches the norms at every hundredth step")
+      }
+      return .every(steps)
+    }
   }
 
   private func builder(_ reader: TableReader) throws(NormaError) -> ModelBuilder {

@@ -53,6 +53,7 @@ enum NormLayerKind: LayerKind {
 /// A norm planned into a layer: its kernel, its state and the memory of its own.
 struct PlannedNorm {
   fileprivate let layer: NormLayer
+  fileprivate let site: NormObserver.Site
   fileprivate let kernel: any NormKernel
   /// The same norm in double, built only when something went wrong.
   fileprivate let reference: () -> ReferenceKernel?
@@ -107,7 +108,7 @@ struct PlannedNorm {
     back.workspace = memory.raw(backWorkspace)
     if let sum = call.sum { back.inputs[0] = UnsafePointer(sum) }
     return NormOperation(
-      kernel, forward: call, backward: back, ramps: layer.ramps, reference: reference)
+      kernel, site, forward: call, backward: back, ramps: layer.ramps, reference: reference)
   }
 }
 
@@ -209,8 +210,14 @@ extension Plan {
     }
     let need = kernel.memory(threads: threads)
     let workspace = slot(bytes: need.workspaceBytes, at: now)
+    let extent = layout.channelExtent
+    let site = NormObserver.Site(
+      layer: path, norm: layer.entry.schema.name, outer: extent.outer, channels: extent.channels,
+      inner: extent.inner, activation: fusion.activation,
+      isBeforeRelu: fusion.activation == .relu || isBeforeRelu,
+      parameters: parameters, buffers: buffers)
     return PlannedNorm(
-      layer: layer, kernel: kernel,
+      layer: layer, site: site, kernel: kernel,
       reference: { [mode] in
         guard fusion.isEmpty, let definition = layer.entry.provider.definition,
           let program = try? definition.program(
@@ -225,16 +232,18 @@ extension Plan {
 
 private final class NormOperation: Operation {
   private let kernel: any NormKernel
+  private let site: NormObserver.Site
   private var forwardCall: KernelCall
   private var backwardCall: KernelCall
   private let ramps: [(index: Int, ramp: Ramp)]
   private let reference: () -> ReferenceKernel?
 
   init(
-    _ kernel: any NormKernel, forward: KernelCall, backward: KernelCall,
+    _ kernel: any NormKernel, _ site: NormObserver.Site, forward: KernelCall, backward: KernelCall,
     ramps: [(index: Int, ramp: Ramp)], reference: @escaping () -> ReferenceKernel?
   ) {
     self.kernel = kernel
+    self.site = site
     self.reference = reference
     forwardCall = forward
     backwardCall = backward
@@ -244,11 +253,16 @@ private final class NormOperation: Operation {
   func forward(_ run: Run) throws(NormaError) {
     for (index, ramp) in ramps { forwardCall.hyper[index] = ramp.value(at: run.step) }
     try kernel.forward(forwardCall)
+    run.observer?.forward(
+      site, input: forwardCall.sum.map { UnsafePointer($0) } ?? forwardCall.inputs[0],
+      output: forwardCall.output)
   }
 
   func backward(_ run: Run) throws(NormaError) {
     for (index, ramp) in ramps { backwardCall.hyper[index] = ramp.value(at: run.step) }
+    run.observer?.outputGradient(site, backwardCall.outputGradient)
     try kernel.backward(backwardCall)
+    run.observer?.inputGradient(site, backwardCall.inputGradients[0])
   }
 
   func whatIsNotFinite() -> (operation: String, place: SourcePlace?)? {

@@ -8,6 +8,8 @@ struct Run {
   let step: Int
   /// The network's seed.
   let seed: UInt64
+  /// Watches the norms, where that is wanted of this step.
+  var observer: NormObserver?
 }
 
 /// A layer at work: fixed memory, a forward and a backward pass.

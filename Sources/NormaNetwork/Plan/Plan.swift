@@ -208,6 +208,12 @@ final class Plan {
     return kind.activation
   }
 
+  /// Whether the layer after the one being planned is relu.
+  var isBeforeRelu: Bool {
+    next.map { (try? LayerCatalog.kind($0.kind) as? any ActivationKind.Type)?.activation == .relu }
+      ?? false
+  }
+
   /// The units of a dense layer: a number, or as many as there are symbols.
   func units(_ options: LayerOptions) throws(NormaError) -> Int {
     guard options.text("units") != nil else { return options.int("units") }

@@ -11,6 +11,8 @@ public struct StepResult: Sendable, Hashable {
   public let count: Int
   /// The gradients' norm before clipping; nil without clipping.
   public let gradientNorm: Double?
+  /// What the norms did; nil unless it was asked for.
+  public let observation: StepObservation?
 }
 
 /// What evaluating some samples found.
@@ -45,10 +47,13 @@ extension Network {
   ///   - input: `batch` samples, channels last.
   ///   - labels: the class of each sample, or of each of its `positions`.
   ///   - step: counted from 0; determines learning rate and dropout.
+  ///   - observing: whether the norms are watched, which changes nothing and takes about as long as another
+  ///     forward pass.
   /// - Throws: `data` for input that does not fit the model; `diverged` when the loss is NaN or infinite,
   ///   with the step and the first layer whose output is not finite.
   public func trainStep(
-    input: UnsafeBufferPointer<Float>, labels: UnsafeBufferPointer<Int32>, step: Int
+    input: UnsafeBufferPointer<Float>, labels: UnsafeBufferPointer<Int32>, step: Int,
+    observing: Bool = false
   ) throws(NormaError) -> StepResult {
     guard let program = trainingProgram else {
       throw NormaError(.usage, "model '\(spec.name)' was built without training")
@@ -60,7 +65,8 @@ extension Network {
           + " \(labels.count)")
     }
     try fill(program, input, labels)
-    let run = run(step: step)
+    let observer = observing ? NormObserver(memory) : nil
+    let run = run(step: step, observer: observer)
     lastStep = step
     ck_serial_libraries()
     try program.forward(run)
@@ -68,17 +74,30 @@ extension Network {
     let loss = total.loss
     guard loss.isFinite else { throw divergence(program, loss: loss, run) }
     try program.backward(run)
+    // Before the update, so that both modes are seen with the same parameters; the gradients are kept
+    // apart from what a pass writes.
+    let observation = try observer.map { observer throws(NormaError) in
+      observer.isInference = true
+      let samples = min(batch, evaluationBatch)
+      let some = UnsafeBufferPointer(rebasing: labels.prefix(samples * positions))
+      let values = input.prefix(samples * spec.input.reduce(1, *))
+      try fill(evaluationProgram, UnsafeBufferPointer(rebasing: values), some)
+      try evaluationProgram.forward(run)
+      let loss = lossPass(evaluationProgram, count: some.count, gradient: false, run).loss
+      return StepObservation(norms: observer.observations, inferenceLoss: loss)
+    }
     let norm = update(run)
     return StepResult(
-      loss: loss, correct: total.correct, count: total.count, gradientNorm: norm)
+      loss: loss, correct: total.correct, count: total.count, gradientNorm: norm,
+      observation: observation)
   }
 
   /// One step on arrays; see the other form.
   public func trainStep(
-    input: [Float], labels: [Int32], step: Int
+    input: [Float], labels: [Int32], step: Int, observing: Bool = false
   ) throws(NormaError) -> StepResult {
     try withBuffers(input, labels) { input, labels throws(NormaError) in
-      try trainStep(input: input, labels: labels, step: step)
+      try trainStep(input: input, labels: labels, step: step, observing: observing)
     }
   }
 

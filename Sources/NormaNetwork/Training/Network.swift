@@ -148,7 +148,9 @@ public final class Network {
   /// The step that inference belongs to: the last one trained, or the end of all training.
   var lastStep = Int.max
 
-  func run(step: Int) -> Run { Run(threads: threads, step: step, seed: seed) }
+  func run(step: Int, observer: NormObserver? = nil) -> Run {
+    Run(threads: threads, step: step, seed: seed, observer: observer)
+  }
 
   func update(_ run: Run) -> Double? { optimizer?.update(run) }
 

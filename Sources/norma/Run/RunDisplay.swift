@@ -61,7 +61,7 @@ final class RunDisplay {
     case .error(let error):
       guard (start?.cells ?? 1) > 1, !isQuiet else { return }
       progress.note(StyledText(error.description.components(separatedBy: "\n")[0], .yellow))
-    case .interrupted: break
+    case .interrupted, .norms: break
     case .done(let result): finish(result)
     case .found(let result): found(result)
     case .sweep(let progress): show(progress)

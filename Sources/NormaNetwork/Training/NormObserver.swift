@@ -1,0 +1,165 @@
+import CKernels
+import Foundation
+import NormaCompiler
+
+/// Watches the norms at work in one training step; it changes nothing.
+final class NormObserver {
+  /// What there is to know of a norm's place in the network.
+  struct Site {
+    let layer: String
+    let norm: String
+    /// The values as (outer, channels, inner).
+    let outer: Int
+    let channels: Int
+    let inner: Int
+    /// What the norm's output went through along with it.
+    let activation: Activation?
+    let isBeforeRelu: Bool
+    let parameters: [StateEntry]
+    let buffers: [StateEntry]
+  }
+
+  /// Whether the passes are of inference now.
+  var isInference = false
+  private var order: [String] = []
+  private var found: [String: NormObservation] = [:]
+  private var activations: [String: Activation] = [:]
+  private let memory: StateMemory
+
+  init(_ memory: StateMemory) {
+    self.memory = memory
+  }
+
+  /// The norms in the order in which they ran.
+  var observations: [NormObservation] { order.compactMap { found[$0] } }
+
+  /// Takes in what a norm's forward pass read and wrote.
+  func forward(_ site: Site, input: UnsafePointer<Float>?, output: UnsafePointer<Float>?) {
+    let out = output.map { ChannelMoments(site, $0) }
+    if isInference {
+      // Inference takes up activations that training does not; those outputs cannot be compared.
+      if site.activation == activations[site.layer] { found[site.layer]?.inference = out?.whole }
+      return
+    }
+    activations[site.layer] = site.activation
+    var observation = NormObservation(layer: site.layer, norm: site.norm)
+    if let out {
+      observation.output = out.whole
+      if site.isBeforeRelu { observation.deadShare = out.deadShare }
+    }
+    if let moments = input.map({ ChannelMoments(site, $0) }) {
+      observation.input = moments.whole
+      observation.running = running(site, moments)
+    }
+    if found.updateValue(observation, forKey: site.layer) == nil { order.append(site.layer) }
+  }
+
+  /// Takes in the gradient that a norm's backward pass reads.
+  func outputGradient(_ site: Site, _ gradient: UnsafePointer<Float>?) {
+    found[site.layer]?.outputGradient = gradient.map { length($0, site) }
+  }
+
+  /// Takes in what a norm's backward pass wrote, parameters' gradients among it.
+  func inputGradient(_ site: Site, _ gradient: UnsafePointer<Float>?) {
+    found[site.layer]?.inputGradient = gradient.map { length($0, site) }
+    found[site.layer]?.parameters = site.parameters.map { entry in
+      let name = entry.name.split(separator: ".").last.map(String.init) ?? entry.name
+      return ParameterObservation(
+        name, UnsafeBufferPointer(start: memory.value(entry), count: entry.count),
+        gradient: ck_net_sum_of_squares(entry.count, memory.gradient(entry)).squareRoot())
+    }
+  }
+
+  private func length(_ values: UnsafePointer<Float>, _ site: Site) -> Double {
+    ck_net_sum_of_squares(site.outer * site.channels * site.inner, values).squareRoot()
+  }
+
+  private func running(_ site: Site, _ batch: ChannelMoments) -> RunningDistance? {
+    func buffer(_ name: String) -> UnsafeMutablePointer<Float>? {
+      site.buffers.first { $0.name.hasSuffix("." + name) && $0.count == site.channels }
+        .map { memory.value($0) }
+    }
+    guard let means = buffer("mean"), let variances = buffer("variance") else { return nil }
+    var (meanSum, varianceSum, count) = (0.0, 0.0, 0)
+    for channel in 0..<site.channels {
+      let (moments, variance) = (batch[channel], Double(variances[channel]))
+      guard moments.deviation > 0, variance > 0 else { continue }
+      let distance = (Double(means[channel]) - moments.mean) / moments.deviation
+      let ratio = log(variance / (moments.deviation * moments.deviation))
+      meanSum += distance * distance
+      varianceSum += ratio * ratio
+      count += 1
+    }
+    guard count > 0 else { return nil }
+    return RunningDistance(
+      mean: (meanSum / Double(count)).squareRoot(),
+      variance: (varianceSum / Double(count)).squareRoot())
+  }
+}
+
+/// The moments of each channel and of all values.
+private struct ChannelMoments {
+  private var sums: [Double]
+  private var squares: [Double]
+  private var tops: [Float]
+  private let count: Double
+
+  init(_ site: NormObserver.Site, _ values: UnsafePointer<Float>) {
+    sums = [Double](repeating: 0, count: site.channels)
+    squares = sums
+    tops = [Float](repeating: -.infinity, count: site.channels)
+    count = Double(site.outer * site.inner)
+    ck_net_channel_moments(
+      site.outer, site.channels, site.inner, values, &sums, &squares, &tops)
+  }
+
+  subscript(channel: Int) -> Moments {
+    Moments(sum: sums[channel], squares: squares[channel], count: count)
+  }
+
+  var whole: Moments {
+    Moments(
+      sum: sums.reduce(0, +), squares: squares.reduce(0, +), count: count * Double(sums.count))
+  }
+
+  var deadShare: Double { Double(tops.count { $0 <= 0 }) / Double(max(tops.count, 1)) }
+}
+
+extension Moments {
+  fileprivate init(sum: Double, squares: Double, count: Double) {
+    mean = sum / count
+    let variance = squares / count - mean * mean
+    deviation = variance > 0 ? variance.squareRoot() : variance.isNaN ? .nan : 0
+  }
+}
+
+extension ParameterObservation {
+  /// Parts of a histogram.
+  static let parts = 24
+
+  fileprivate init(_ name: String, _ values: UnsafeBufferPointer<Float>, gradient: Double) {
+    self.name = name
+    self.gradient = gradient
+    var (sum, squares) = (0.0, 0.0)
+    var (low, high) = (Double.infinity, -Double.infinity)
+    for value in values {
+      let value = Double(value)
+      sum += value
+      squares += value * value
+      low = min(low, value)
+      high = max(high, value)
+    }
+    moments = Moments(sum: sum, squares: squares, count: Double(values.count))
+    var counts = [Int](repeating: 0, count: Self.parts)
+    if low.isFinite, high.isFinite {
+      let scale = high > low ? Double(Self.parts) / (high - low) : 0
+      for value in values {
+        let part = Int((Double(value) - low) * scale)
+        counts[min(max(part, 0), Self.parts - 1)] += 1
+      }
+    }
+    self.low = low
+    self.high = high
+    self.counts = counts
+  }
+}
