@@ -31,6 +31,17 @@ extension NormDefinition: NormProvider {
       backwardUpdates: traced.backwardUpdates, fusion: fusion)
   }
 
+  /// The formula of the training pass as people read it, and what is derived from it; see `Formula`.
+  public func formula(
+    hyper: [String: HyperValue], channels: Int
+  ) throws(NormaError) -> (forward: [String], gradient: [String]) {
+    let program = try program(hyper: hyper, channels: channels, mode: .train, gradient: true)
+    return (
+      Formula(try Graph(program.forwardResults)).lines.map(\.description),
+      Formula(try Graph(program.backwardResults)).lines.map(\.description)
+    )
+  }
+
   /// Compiles the formula for a tensor.
   ///
   /// - Throws: `usage` when the batch does not allow a training statistic, or splits do not divide.

@@ -21,16 +21,21 @@ struct Machine: Encodable {
   init() {
     swift = Self.swiftVersion()
     libraries = [Self.lua, Self.oneDNN]
-    let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    func field(_ name: String) -> String? {
-      let line = information.split(separator: "\n").first { $0.hasPrefix(name) }
-      return line?.split(separator: ":", maxSplits: 1).last?.trimmingCharacters(in: .whitespaces)
-    }
-    processor = field("model name") ?? "unknown processor"
-    level = Self.level(flags: Set((field("flags") ?? "").split(separator: " ").map(String.init)))
+    processor = Self.processor
+    level = Self.level(
+      flags: Set((Self.field("flags") ?? "").split(separator: " ").map(String.init)))
     cores = ProcessInfo.processInfo.activeProcessorCount
     let path = ProcessInfo.processInfo.environment[PluginLoader.searchPathVariable]
     pluginPath = path.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// The name of the processor.
+  static var processor: String { field("model name") ?? "unknown processor" }
+
+  private static func field(_ name: String) -> String? {
+    let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let line = information.split(separator: "\n").first { $0.hasPrefix(name) }
+    return line?.split(separator: ":", maxSplits: 1).last?.trimmingCharacters(in: .whitespaces)
   }
 
   /// The highest level of the x86-64 ABI whose instructions are all there.

@@ -9,6 +9,8 @@ public struct SavedRuns: Sendable {
     public let name: String
     /// The run.
     public let run: SavedRun
+    /// The experiment it belongs to.
+    public var experiment: String { run.configuration["experiment"].string ?? name }
   }
 
   /// The runs, in the order of the folders and their names.
@@ -19,9 +21,13 @@ public struct SavedRuns: Sendable {
   /// - Throws: `input_missing` for a folder without runs; `data` when a file is damaged.
   public init(_ folders: [String]) throws(NormaError) {
     var found: [Named] = []
+    var bases: [String: Int] = [:]
     for folder in folders {
       let own = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
-      let base = (own as NSString).lastPathComponent
+      // Also of `.` and `..`; folders of one name in different places are told apart.
+      var base = URL(fileURLWithPath: own).standardizedFileURL.lastPathComponent
+      bases[base, default: 0] += 1
+      if let number = bases[base], number > 1 { base += "-\(number)" }
       if SavedRun.exists(in: own) {
         found.append(Named(name: base, run: try SavedRun(own)))
         continue
@@ -39,6 +45,12 @@ public struct SavedRuns: Sendable {
       }
     }
     runs = found
+  }
+
+  /// The names of the experiments, in the order in which they are met.
+  var experiments: [String] {
+    var seen: Set<String> = []
+    return runs.map(\.experiment).filter { seen.insert($0).inserted }
   }
 
   /// The names of all settings, in the order in which they are met.
@@ -120,17 +132,16 @@ extension SavedRuns {
   public func table(_ form: TableForm, measures chosen: [Measure]? = nil) -> String {
     let names = settings.filter { $0 != "seed" }
     let shown = chosen ?? measures.filter { ![.parameters, .seconds].contains($0) }
-    var keys: [[String]] = []
-    var groups: [[String]: [SavedRun]] = [:]
-    for named in runs {
-      let key = names.isEmpty ? [named.name] : names.map { named.run.setting($0) }
-      if groups[key] == nil { keys.append(key) }
-      groups[key, default: []].append(named.run)
-    }
-    let header = (names.isEmpty ? ["run"] : names) + shown.map(\.rawValue) + ["runs"]
-    let rows = keys.map { key in
-      let runs = groups[key] ?? []
-      return key + shown.map { cell(runs, $0, form) } + [count(runs)]
+    let groups = RunGroup.groups(self)
+    let hasSeveral = experiments.count > 1
+    let header =
+      (hasSeveral ? ["experiment"] : []) + (names.isEmpty ? ["run"] : names)
+      + shown.map(\.rawValue) + ["runs"]
+    let rows = groups.map { group in
+      (hasSeveral ? [group.experiment] : [])
+        + (names.isEmpty ? [group.label] : names.map { group.value($0) ?? "" })
+        + shown.map { cell(group, $0, form) }
+        + ["\(group.runs.count)" + (group.misfortunes.map { ", \($0)" } ?? "")]
     }
     switch form {
     case .markdown: return markdown(header, rows)
@@ -138,21 +149,11 @@ extension SavedRuns {
     }
   }
 
-  private func cell(_ runs: [SavedRun], _ measure: Measure, _ form: TableForm) -> String {
-    let ended = runs.compactMap(\.end).filter { $0["status"] == "completed" }
-    guard let average = Average(ended.compactMap { $0[measure.rawValue].double }) else {
-      return "–"
-    }
+  private func cell(_ group: RunGroup, _ measure: Measure, _ form: TableForm) -> String {
+    guard let average = group.average(measure) else { return "–" }
     let number = { String(format: "%.\(measure.decimals)f", $0 as Double) }
     guard let deviation = average.deviation else { return number(average.mean) }
     return number(average.mean) + (form == .latex ? " $\\pm$ " : " ± ") + number(deviation)
-  }
-
-  /// How many there are, and what became of those that did not come to their end.
-  private func count(_ runs: [SavedRun]) -> String {
-    let others = runs.map { $0.end?["status"].string ?? "unfinished" }.filter { $0 != "completed" }
-    guard let first = others.first else { return "\(runs.count)" }
-    return "\(runs.count), \(others.count) \(first)"
   }
 
   private func markdown(_ header: [String], _ rows: [[String]]) -> String {

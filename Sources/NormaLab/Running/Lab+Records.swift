@@ -47,6 +47,7 @@ extension Lab {
       ] + determinants + [
         .init("parameters", run.map { .int($0.network.parameterCount) } ?? .null),
         .init("norms", .list(run?.network.norms.map(\.json) ?? [])),
+        .init("definitions", .list(definitions(run?.network.norms ?? []))),
         .init("executor", .text(options.executor.name)),
         .init("threads", .int(options.threads)),
         .init(
@@ -54,6 +55,7 @@ extension Lab {
           [
             "norma": .text(options.version),
             "system": .text(ProcessInfo.processInfo.operatingSystemVersionString),
+            "processor": .text(options.processor),
           ]),
         .init(
           "scripts",
@@ -63,6 +65,22 @@ extension Lab {
           ]),
         .init("started", .text(Date().formatted(.iso8601))),
       ])
+  }
+
+  /// What the norms are: formulas and their gradients, for whoever reads the folder without the scripts.
+  private func definitions(_ uses: [NormUse]) -> [JSONValue] {
+    var seen: Set<String> = []
+    return uses.filter { seen.insert($0.name).inserted }.compactMap { use in
+      guard let entry = try? registry.entry(use.name) else { return nil }
+      let formula = try? entry.provider.definition?.formula(
+        hyper: use.hyper, channels: use.channels)
+      return [
+        "name": .text(use.name), "summary": .text(entry.schema.summary),
+        "paper": .text(entry.schema.paper),
+        "formula": .list(formula?.forward.map { .text($0) } ?? []),
+        "gradient": .list(formula?.gradient.map { .text($0) } ?? []),
+      ]
+    }
   }
 
   /// The index of a sweep: its axes, and every cell that is done with its folder and measures.
@@ -136,7 +154,8 @@ extension NormUse {
       return JSONValue.Field(name, json)
     }
     return [
-      "layer": .text(layer), "name": .text(name), "hyper": .object(settings),
+      "layer": .text(layer), "name": .text(name), "channels": .int(channels),
+      "hyper": .object(settings),
       "source": .text(source.text), "fused": .list(fused.map { .text($0) }),
       "executor": .text(executor),
     ]

@@ -80,6 +80,20 @@ public final class Lab {
     return ExperimentResult(spec: spec, cells: results, folder: folder)
   }
 
+  /// Writes what an experiment found as a page into its folder; nil where nothing is written.
+  ///
+  /// - Throws: `script` for a name that leads out of the folder; `io` when it cannot be written.
+  public func report(
+    _ result: ExperimentResult, as name: String
+  ) throws(NormaError) -> String? {
+    guard let folder = result.folder, let report = options.report, options.only == nil else {
+      return nil
+    }
+    let path = try Folder.place(name, in: folder, for: "report", such: "report.html")
+    try report(folder, path, nil)
+    return path
+  }
+
   /// Runs the cells that are not done; all results in the order of the cells.
   private func run(_ sweep: Sweep) throws(NormaError) -> [CellResult] {
     var results: [Int: CellResult] = [:]

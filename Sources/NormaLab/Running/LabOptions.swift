@@ -29,8 +29,14 @@ public struct LabOptions {
   public var isDryRun = false
   /// Norma's version, for run folders.
   public var version = ""
+  /// The machine's processor, for run folders.
+  public var processor = ""
   /// Whether to stop; asked at every step.
   public var isInterrupted: () -> Bool = { false }
+  /// Writes what a folder holds as a page to a path; told how many runs there will be while some are still to
+  /// come.
+  public var report:
+    ((_ folder: String, _ path: String, _ planned: Int?) throws(NormaError) -> Void)?
   /// The scripts that are running.
   public var sources: () -> [ScriptText] = { [] }
   /// Is told what happens.

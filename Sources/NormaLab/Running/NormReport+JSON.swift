@@ -8,6 +8,7 @@ extension NormReport {
       "type": "norms", "step": .int(step), "loss": .rounded(loss),
       "inference_loss": .rounded(observation.inferenceLoss),
       "layers": .list(observation.norms.map(\.json)),
+      "times": .list(observation.times.map(\.json)),
     ]
   }
 }
@@ -33,6 +34,15 @@ extension NormObservation {
   }
 }
 
+extension NormTime {
+  fileprivate var json: JSONValue {
+    [
+      "layer": .text(layer), "forward_us": .rounded(forward * 1e6),
+      "backward_us": .rounded(backward * 1e6), "copy_us": .rounded(copy * 1e6),
+    ]
+  }
+}
+
 extension Moments {
   fileprivate var json: JSONValue { ["mean": .rounded(mean), "deviation": .rounded(deviation)] }
 }
@@ -48,7 +58,8 @@ extension ParameterObservation {
 }
 
 extension JSONValue {
-  fileprivate static func rounded(_ value: Double) -> JSONValue {
+  /// The number to six digits.
+  static func rounded(_ value: Double) -> JSONValue {
     .number(Double(String(format: "%.6g", value)) ?? value)
   }
 }

@@ -160,6 +160,22 @@ enum Folder {
     }
   }
 
+  /// Where a file that a script names goes, its folder made.
+  ///
+  /// - Throws: `script` for a name that leads out of the folder; `io` when it cannot be made.
+  static func place(
+    _ name: String, in folder: String, for word: String, such example: String
+  ) throws(NormaError) -> String {
+    guard !name.isEmpty, !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
+      throw NormaError(
+        .script, "\(word): '\(name)' leads out of the run's folder",
+        help: "give a name such as \(example); it goes to \(folder)")
+    }
+    let path = folder + "/" + name
+    try make((path as NSString).deletingLastPathComponent)
+    return path
+  }
+
   /// Writes beside, syncs, renames: the file is never half written.
   static func write(_ text: String, to path: String) throws(NormaError) {
     try write(Array(text.utf8), to: path)

@@ -26,7 +26,7 @@ extension ScriptSession {
     try interpreter.defineResults()
     try interpreter.define("experiment") { call throws(NormaError) in
       let spec = try bindings.experiment(call)
-      return [.object(ResultObject(try bindings.lab.run(spec)))]
+      return [.object(ResultObject(try bindings.lab.run(spec), bindings.lab))]
     }
   }
 }

@@ -8,9 +8,11 @@ import NormaNorms
 final class ResultObject: HostObject {
   static let luaName = "result"
   let result: ExperimentResult
+  let lab: Lab
 
-  init(_ result: ExperimentResult) {
+  init(_ result: ExperimentResult, _ lab: Lab) {
     self.result = result
+    self.lab = lab
   }
 }
 
@@ -131,6 +133,10 @@ extension ResultObject {
       if object.result.isDryRun { return [.object(PlannedCellObject())] }
       let average = try object.result.average(measure, at: try reader.labels("at"))
       return [.object(AverageObject(average))]
+    }
+    type.method("report") { object, call throws(NormaError) in
+      let name = try call.optional(0, "path", as: String.self) ?? "report.html"
+      return try object.lab.report(object.result, as: name).map { [.string($0)] } ?? []
     }
     type.method("compare") { object, call throws(NormaError) in
       let reader = try TableReader(try call.optional(0, "options"), owner: "result:compare")

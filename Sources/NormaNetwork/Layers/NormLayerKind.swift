@@ -204,7 +204,8 @@ extension Plan {
     // The executor is known only when all kernels are built.
     norms.append {
       NormUse(
-        layer: path, name: layer.entry.schema.name, hyper: layer.hyper,
+        layer: path, name: layer.entry.schema.name, channels: layout.channelCount,
+        hyper: layer.hyper,
         source: layer.entry.source, schemaVersion: layer.entry.schema.version, fusion: fusion,
         executor: kernel.executor)
     }
@@ -252,17 +253,21 @@ private final class NormOperation: Operation {
 
   func forward(_ run: Run) throws(NormaError) {
     for (index, ramp) in ramps { forwardCall.hyper[index] = ramp.value(at: run.step) }
+    guard let observer = run.observer else { return try kernel.forward(forwardCall) }
+    let start = ContinuousClock.now
     try kernel.forward(forwardCall)
-    run.observer?.forward(
+    observer.forward(
       site, input: forwardCall.sum.map { UnsafePointer($0) } ?? forwardCall.inputs[0],
-      output: forwardCall.output)
+      output: forwardCall.output, took: .now - start)
   }
 
   func backward(_ run: Run) throws(NormaError) {
     for (index, ramp) in ramps { backwardCall.hyper[index] = ramp.value(at: run.step) }
-    run.observer?.outputGradient(site, backwardCall.outputGradient)
+    guard let observer = run.observer else { return try kernel.backward(backwardCall) }
+    observer.outputGradient(site, backwardCall.outputGradient)
+    let start = ContinuousClock.now
     try kernel.backward(backwardCall)
-    run.observer?.inputGradient(site, backwardCall.inputGradients[0])
+    observer.inputGradient(site, backwardCall.inputGradients[0], took: .now - start)
   }
 
   func whatIsNotFinite() -> (operation: String, place: SourcePlace?)? {

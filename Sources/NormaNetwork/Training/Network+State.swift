@@ -20,6 +20,8 @@ public struct NormUse: Sendable, Hashable {
   public let layer: String
   /// The registry name.
   public let name: String
+  /// How many channels it has.
+  public let channels: Int
   /// All hyper-parameters, resolved.
   public let hyper: [String: HyperValue]
   /// Who provides it.

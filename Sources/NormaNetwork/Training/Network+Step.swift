@@ -65,7 +65,7 @@ extension Network {
           + " \(labels.count)")
     }
     try fill(program, input, labels)
-    let observer = observing ? NormObserver(memory) : nil
+    let observer = observing ? NormObserver(memory, scratch: scratch, threads: threads) : nil
     let run = run(step: step, observer: observer)
     lastStep = step
     ck_serial_libraries()
@@ -84,7 +84,8 @@ extension Network {
       try fill(evaluationProgram, UnsafeBufferPointer(rebasing: values), some)
       try evaluationProgram.forward(run)
       let loss = lossPass(evaluationProgram, count: some.count, gradient: false, run).loss
-      return StepObservation(norms: observer.observations, inferenceLoss: loss)
+      return StepObservation(
+        norms: observer.observations, inferenceLoss: loss, times: observer.times)
     }
     let norm = update(run)
     return StepResult(

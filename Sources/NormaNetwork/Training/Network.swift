@@ -31,6 +31,7 @@ public final class Network {
   private let optimizer: Optimizer?
   let labels: UnsafeMutableBufferPointer<Int32>
   let losses: UnsafeMutableBufferPointer<LossPart>
+  let scratch = NormObserver.Scratch()
 
   /// Builds a network: infers and checks shapes, plans all memory, draws initial parameters.
   ///

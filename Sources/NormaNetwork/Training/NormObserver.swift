@@ -17,6 +17,8 @@ final class NormObserver {
     let isBeforeRelu: Bool
     let parameters: [StateEntry]
     let buffers: [StateEntry]
+
+    var count: Int { outer * channels * inner }
   }
 
   /// Whether the passes are of inference now.
@@ -26,20 +28,52 @@ final class NormObserver {
   private var activations: [String: Activation] = [:]
   private let memory: StateMemory
 
-  init(_ memory: StateMemory) {
-    self.memory = memory
+  private var taken: [String: NormTime] = [:]
+  private let scratch: Scratch
+  private let threads: Int
+
+  /// Memory for copies.
+  final class Scratch {
+    private(set) var values = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
+
+    func room(for count: Int) -> UnsafeMutablePointer<Float>? {
+      if values.count < count {
+        values.deallocate()
+        values = .allocate(capacity: count)
+        values.initialize(repeating: 0)
+      }
+      return values.baseAddress
+    }
+
+    deinit { values.deallocate() }
   }
+
+  init(_ memory: StateMemory, scratch: Scratch, threads: Int) {
+    self.memory = memory
+    self.scratch = scratch
+    self.threads = threads
+  }
+
+  /// How long they took.
+  var times: [NormTime] { order.compactMap { taken[$0] } }
 
   /// The norms in the order in which they ran.
   var observations: [NormObservation] { order.compactMap { found[$0] } }
 
   /// Takes in what a norm's forward pass read and wrote.
-  func forward(_ site: Site, input: UnsafePointer<Float>?, output: UnsafePointer<Float>?) {
+  func forward(
+    _ site: Site, input: UnsafePointer<Float>?, output: UnsafePointer<Float>?,
+    took duration: Duration
+  ) {
     let out = output.map { ChannelMoments(site, $0) }
     if isInference {
       // Inference takes up activations that training does not; those outputs cannot be compared.
       if site.activation == activations[site.layer] { found[site.layer]?.inference = out?.whole }
       return
+    }
+    if let input {
+      taken[site.layer] = NormTime(
+        layer: site.layer, forward: duration / .seconds(1), copy: copyTime(input, site.count))
     }
     activations[site.layer] = site.activation
     var observation = NormObservation(layer: site.layer, norm: site.norm)
@@ -60,7 +94,10 @@ final class NormObserver {
   }
 
   /// Takes in what a norm's backward pass wrote, parameters' gradients among it.
-  func inputGradient(_ site: Site, _ gradient: UnsafePointer<Float>?) {
+  func inputGradient(
+    _ site: Site, _ gradient: UnsafePointer<Float>?, took duration: Duration
+  ) {
+    taken[site.layer]?.backward = duration / .seconds(1)
     found[site.layer]?.inputGradient = gradient.map { length($0, site) }
     found[site.layer]?.parameters = site.parameters.map { entry in
       let name = entry.name.split(separator: ".").last.map(String.init) ?? entry.name
@@ -70,8 +107,17 @@ final class NormObserver {
     }
   }
 
+  private func copyTime(_ input: UnsafePointer<Float>, _ count: Int) -> Double {
+    guard let room = scratch.room(for: count) else { return 0 }
+    let start = ContinuousClock.now
+    parallelRanges(count, threads: threads) { first, count in
+      (room + first).update(from: input + first, count: count)
+    }
+    return (ContinuousClock.now - start) / .seconds(1)
+  }
+
   private func length(_ values: UnsafePointer<Float>, _ site: Site) -> Double {
-    ck_net_sum_of_squares(site.outer * site.channels * site.inner, values).squareRoot()
+    ck_net_sum_of_squares(site.count, values).squareRoot()
   }
 
   private func running(_ site: Site, _ batch: ChannelMoments) -> RunningDistance? {

@@ -3,6 +3,9 @@ import NormaTerminal
 
 /// Cards as text: a row a property, a column a norm, then pictures.
 enum CardText {
+  /// The row of what has to be timed.
+  static let timeRow = "time in copies"
+
   /// A property's name and its value for a norm.
   static let rows: [(name: String, value: @Sendable (NormCard) -> String)] = [
     ("statistics mix", { list($0.properties.mixes, or: "nothing") }),
@@ -37,7 +40,7 @@ enum CardText {
       }
     ),
     (
-      "time in copies",
+      timeRow,
       { card in
         guard let time = card.time else { return "not measured" }
         let copy = time.copyMicroseconds

@@ -146,6 +146,7 @@ struct RunCommand: ParsableCommand {
     lab.executor = executor
     lab.isDryRun = dryRun
     lab.version = Norma.version
+    lab.processor = Machine.processor
     lab.isInterrupted = { signals.isRequested }
     lab.observer = { display.show($0) }
     let running = RunningScripts()
@@ -155,7 +156,12 @@ struct RunCommand: ParsableCommand {
     options.interrupter = signals.interrupter
     let isSilent = dryRun || cell != nil
     options.print = { if !isSilent { display.print($0) } }
-    let laboratory = Lab(registry: try registryOptions.knownNorms(), options: lab)
+    let registry = try registryOptions.knownNorms()
+    let writer = ReportWriter(registry)
+    lab.report = { folder, path, planned throws(NormaError) in
+      try writer.report([folder], planned: planned).write(to: path)
+    }
+    let laboratory = Lab(registry: registry, options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)
     try session.registerExperiments(lab: laboratory)
     running.session = session
