@@ -56,7 +56,7 @@ public struct NormCard: Sendable, Encodable {
   }
 
   /// A tensor that every norm takes: images of as many channels as suit it, or a weight.
-  private static func layout(
+  fileprivate static func layout(
     _ spec: NormSpec, _ registry: NormRegistry
   ) throws(NormaError) -> TensorLayout {
     let counts = try ChannelCounts(spec, in: registry)
@@ -67,7 +67,7 @@ public struct NormCard: Sendable, Encodable {
       : TensorLayout(shape: [16, 28, 28, channels])
   }
 
-  private static func cost(
+  fileprivate static func cost(
     _ spec: NormSpec, _ registry: NormRegistry, _ layout: TensorLayout
   ) throws(NormaError) -> Cost? {
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
@@ -99,6 +99,16 @@ public struct NormCard: Sendable, Encodable {
       default: sum
       }
     }
+  }
+}
+
+extension NormCard.Cost {
+  /// What a norm costs on images; nil where its kernel does not say.
+  public init?(_ spec: NormSpec, in registry: NormRegistry) throws(NormaError) {
+    guard let cost = try NormCard.cost(spec, registry, NormCard.layout(spec, registry)) else {
+      return nil
+    }
+    self = cost
   }
 }
 

@@ -55,6 +55,10 @@ public final class Lab {
         place: spec.place, help: "give the data validate = 1000, or stop by train_loss")
     }
     experiments += 1
+    if let survey = options.survey {
+      try survey(spec, splits)
+      return ExperimentResult(spec: spec, cells: [], folder: nil, isDryRun: true)
+    }
     if options.isDryRun {
       let plan = try plan(spec, cells, splits)
       options.observer(.plan(plan))

@@ -1,4 +1,5 @@
 public import NormaCore
+public import NormaData
 public import NormaNorms
 
 /// How a lab runs its experiments: what the command line says, not the script.
@@ -27,6 +28,8 @@ public struct LabOptions {
   public var executor = Executor.tiles
   /// Only says what would be done, after three timed steps.
   public var isDryRun = false
+  /// Is shown each experiment and its data instead of running it.
+  public var survey: ((ExperimentSpec, DataSplits) throws(NormaError) -> Void)?
   /// Norma's version, for run folders.
   public var version = ""
   /// The machine's processor, for run folders.

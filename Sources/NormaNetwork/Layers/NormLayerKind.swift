@@ -205,6 +205,7 @@ extension Plan {
     norms.append {
       NormUse(
         layer: path, name: layer.entry.schema.name, channels: layout.channelCount,
+        positions: layout.spaceCount,
         hyper: layer.hyper,
         source: layer.entry.source, schemaVersion: layer.entry.schema.version, fusion: fusion,
         executor: kernel.executor)

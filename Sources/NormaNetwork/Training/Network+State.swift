@@ -22,6 +22,8 @@ public struct NormUse: Sendable, Hashable {
   public let name: String
   /// How many channels it has.
   public let channels: Int
+  /// How many values of a sample share a channel.
+  public let positions: Int
   /// All hyper-parameters, resolved.
   public let hyper: [String: HyperValue]
   /// Who provides it.
