@@ -33,6 +33,8 @@ public struct ProgressFrame: Sendable {
   public var rate: Double?
   /// The second line, most important first.
   public var measures: [Measure]
+  /// What is done so far, below the two lines.
+  public var table: Table?
   /// What sparklines are drawn with.
   public var glyphs: Sparkline.Glyphs
 
@@ -40,7 +42,7 @@ public struct ProgressFrame: Sendable {
   public init(
     title: String, variant: String = "", stage: String = "", completed: Int, total: Int,
     remaining: Double? = nil, rate: Double? = nil, measures: [Measure] = [],
-    glyphs: Sparkline.Glyphs = .bars
+    table: Table? = nil, glyphs: Sparkline.Glyphs = .bars
   ) {
     self.title = title
     self.variant = variant
@@ -50,12 +52,13 @@ public struct ProgressFrame: Sendable {
     self.remaining = remaining
     self.rate = rate
     self.measures = measures
+    self.table = table
     self.glyphs = glyphs
   }
 
-  /// The two lines of the display, each at most `width` columns: what matters least goes first.
+  /// The lines of the display, each at most `width` columns: what matters least goes first.
   public func lines(width: Int) -> [StyledText] {
-    [progressLine(width: width), measureLine(width: width)]
+    [progressLine(width: width), measureLine(width: width)] + (table?.lines(width: width) ?? [])
   }
 
   private static let barWidths = [20, 14, 8]

@@ -21,7 +21,8 @@ struct Norma: ParsableCommand {
       """,
     version: "norma \(version)",
     subcommands: [
-      RunCommand.self, EvaluateCommand.self, AdviseCommand.self, ReportCommand.self,
+      RunCommand.self, EvaluateCommand.self, AdviseCommand.self, RunsCommand.self,
+      ReportCommand.self,
       ExportRunCommand.self,
       ApplyCommand.self,
       NormsCommand.self,

@@ -41,7 +41,8 @@ struct Command {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-  private static let binary: Result<URL, any Error> = Result {
+  /// The binary that was built with these tests.
+  static let binary: Result<URL, any Error> = Result {
     let arguments = CommandLine.arguments
     var folders = [URL(filePath: arguments[0]).deletingLastPathComponent()]
     if let option = arguments.firstIndex(of: "--test-bundle-path"), option + 1 < arguments.count {

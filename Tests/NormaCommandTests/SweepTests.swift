@@ -47,6 +47,28 @@ struct SweepTests {
       third.status == 64 && third.errors.contains("settings.batch was not there, now it is 8"))
   }
 
+  @Test("A folder that another process holds ends the whole sweep, side by side too")
+  func locked() throws {
+    let bench = try Workbench()
+    #expect(try run(bench, "one").status == 0)
+    let cells = try bench.names("one-2").filter { $0.hasPrefix("00") }
+    for cell in cells { try FileManager.default.removeItem(atPath: bench.path("one-2/" + cell)) }
+    let held = bench.path("one-2/" + cells[2])
+    try FileManager.default.createDirectory(atPath: held, withIntermediateDirectories: true)
+    let file = open(held + "/events.jsonl", O_RDWR | O_CREAT, 0o644)
+    defer { close(file) }
+    try #require(flock(file, LOCK_EX | LOCK_NB) == 0)
+    for options in [[], ["--jobs", "2"]] {
+      let found = try run(bench, "one", ["--resume"] + options)
+      #expect(found.status == 74, "\(found.errors)")
+      #expect(found.errors.contains("another process runs in"), "\(found.errors)")
+      #expect(found.output.isEmpty)
+    }
+    #expect(flock(file, LOCK_UN) == 0)
+    let free = try run(bench, "one", ["--resume", "--jobs", "2"])
+    #expect(free.status == 0 && free.output.contains("diverged"), "\(free.errors)")
+  }
+
   @Test("What cannot be is told before anything runs")
   func mistakes() throws {
     let bench = try Workbench()

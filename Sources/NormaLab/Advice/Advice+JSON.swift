@@ -78,6 +78,7 @@ extension AdviceEvidence {
             "difference": pair.comparison.map { .number($0.average.mean) } ?? .null,
             "low": pair.comparison?.average.interval.map { .number($0.lowerBound) } ?? .null,
             "high": pair.comparison?.average.interval.map { .number($0.upperBound) } ?? .null,
+            "rule": pair.rule.map { .text($0.text) } ?? .null,
             "verdict": .text(pair.verdict.rawValue),
           ]
         }),

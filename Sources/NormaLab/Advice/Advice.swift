@@ -32,7 +32,7 @@ public struct Advice: Sendable {
   /// What else is likely to go wrong.
   public let risks: [AdviceRisk]
   /// What to write instead of what is there; nil when the best is.
-  public let change: String?
+  public internal(set) var change: String?
   /// What short runs said; nil where none were made.
   public internal(set) var evidence: AdviceEvidence?
 }
@@ -124,7 +124,16 @@ extension Lab {
       facts: facts, current: current, choices: choices, risks: risks,
       change: change(to: choices.first, from: current, in: given, spec))
     if wanted.measures {
-      advice.evidence = try measure(advice, spec, wanted)
+      let evidence = try measure(advice, spec, wanted)
+      advice.evidence = evidence
+      // Where the runs clearly have a better one than the advice, they are what counts.
+      if let first = choices.first, let better = evidence.clearlyBetter(than: first.norm) {
+        let choice = choices.first { $0.norm == better }
+        advice.change =
+          change(to: choice, from: current, in: given, spec).map {
+            "\($0): by these runs; by what is known it would be \(first.norm.code)"
+          } ?? "nothing: these runs speak for \(better.label), which is there"
+      }
     }
     return advice
   }

@@ -12,6 +12,8 @@ public struct AdviceEvidence: Sendable {
     public let worse: NormSpec
     /// The other's measure minus the first's; nil when one of them failed in all seeds.
     public let comparison: PairedComparison?
+    /// The rule that speaks most against the other.
+    public let rule: AdviceReason?
     /// Whether the runs say the same, the opposite, or cannot tell.
     public let verdict: Verdict
   }
@@ -46,6 +48,12 @@ public struct AdviceEvidence: Sendable {
   public let results: [Result]
   /// All pairs that the advice orders.
   public let pairs: [Pair]
+
+  /// The best of the norms that are clearly better than the given one, which the advice puts before them.
+  func clearlyBetter(than norm: NormSpec) -> NormSpec? {
+    let better = pairs.filter { $0.better == norm && $0.verdict == .disagrees }.map(\.worse)
+    return results.first { better.contains($0.norm) }?.norm
+  }
 
   /// The pairs with that verdict.
   public func count(_ verdict: Verdict) -> Int { pairs.count { $0.verdict == verdict } }
@@ -88,7 +96,7 @@ extension Lab {
     var pairs: [AdviceEvidence.Pair] = []
     for (index, better) in choices.enumerated() {
       for worse in choices[(index + 1)...] where better.cost != worse.cost {
-        pairs.append(try pair(better.norm, worse.norm, result, measure))
+        pairs.append(pair(better, worse, result, measure))
       }
     }
     return AdviceEvidence(
@@ -98,8 +106,10 @@ extension Lab {
   }
 
   private func pair(
-    _ better: NormSpec, _ worse: NormSpec, _ result: ExperimentResult, _ measure: Measure
-  ) throws(NormaError) -> AdviceEvidence.Pair {
+    _ first: Advice.Choice, _ second: Advice.Choice, _ result: ExperimentResult,
+    _ measure: Measure
+  ) -> AdviceEvidence.Pair {
+    let (better, worse) = (first.norm, second.norm)
     func failed(_ norm: NormSpec) -> Bool {
       result.cells.allSatisfy {
         $0.cell.value("norm") != .norm(norm) || $0.finished(measure) == nil
@@ -119,7 +129,8 @@ extension Lab {
       verdict = comparison.average.mean > 0 ? .held : .disagrees
     }
     return AdviceEvidence.Pair(
-      better: better, worse: worse, comparison: comparison, verdict: verdict)
+      better: better, worse: worse, comparison: comparison,
+      rule: second.reasons.max { ($0.cost ?? 0) < ($1.cost ?? 0) }, verdict: verdict)
   }
 }
 

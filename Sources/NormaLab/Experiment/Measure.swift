@@ -1,3 +1,5 @@
+import Foundation
+
 /// A number that a cell ends with.
 public enum Measure: String, Sendable, CaseIterable {
   /// The share classified right: of the validation part, else the test part, else in training.
@@ -30,6 +32,9 @@ public enum Measure: String, Sendable, CaseIterable {
     default: false
     }
   }
+
+  /// A value as tables show it.
+  public func text(_ value: Double) -> String { String(format: "%.\(decimals)f", value) }
 
   /// Decimals in tables.
   var decimals: Int {

@@ -130,30 +130,19 @@ extension SavedRuns {
 
   /// What the runs ended with: a row for all that differ in their seed alone, means with standard deviations.
   public func table(_ form: TableForm, measures chosen: [Measure]? = nil) -> String {
-    let names = settings.filter { $0 != "seed" }
-    let shown = chosen ?? measures.filter { ![.parameters, .seconds].contains($0) }
-    let groups = RunGroup.groups(self)
-    let hasSeveral = experiments.count > 1
-    let header =
-      (hasSeveral ? ["experiment"] : []) + (names.isEmpty ? ["run"] : names)
-      + shown.map(\.rawValue) + ["runs"]
-    let rows = groups.map { group in
-      (hasSeveral ? [group.experiment] : [])
-        + (names.isEmpty ? [group.label] : names.map { group.value($0) ?? "" })
-        + shown.map { cell(group, $0, form) }
-        + ["\(group.runs.count)" + (group.misfortunes.map { ", \($0)" } ?? "")]
+    let summary = summary(chosen)
+    let sign = form == .latex ? " $\\pm$ " : " ± "
+    let rows = summary.rows.map { row in
+      row.labels
+        + zip(row.averages, summary.measures).map { average, measure in
+          average.map { RunSummary.text($0, measure, .deviation, sign: sign) } ?? "–"
+        } + ["\(row.runs)" + (row.misfortunes.map { ", \($0)" } ?? "")]
     }
+    let header = summary.settings + summary.measures.map(\.rawValue) + ["runs"]
     switch form {
     case .markdown: return markdown(header, rows)
     case .latex: return latex(header, rows)
     }
-  }
-
-  private func cell(_ group: RunGroup, _ measure: Measure, _ form: TableForm) -> String {
-    guard let average = group.average(measure) else { return "–" }
-    let number = { String(format: "%.\(measure.decimals)f", $0 as Double) }
-    guard let deviation = average.deviation else { return number(average.mean) }
-    return number(average.mean) + (form == .latex ? " $\\pm$ " : " ± ") + number(deviation)
   }
 
   private func markdown(_ header: [String], _ rows: [[String]]) -> String {

@@ -95,7 +95,9 @@ public struct PairedComparison: Sendable {
 
   /// `group - batch: accuracy +0.0123 [+0.0041, +0.0205], 3 pairs over seed, p = 0.02`.
   public var text: String {
-    func number(_ value: Double) -> String { String(format: "%+.4f", value) }
+    func number(_ value: Double) -> String {
+      String(format: value != 0 && abs(value) < 5e-4 ? "%+.1e" : "%+.4f", value)
+    }
     var text = "\(second) - \(first): \(measure.rawValue) \(number(average.mean))"
     if let interval = average.interval {
       text += " [\(number(interval.lowerBound)), \(number(interval.upperBound))]"
@@ -104,5 +106,41 @@ public struct PairedComparison: Sendable {
     if !over.isEmpty { text += " over \(over.joined(separator: " and "))" }
     if let probability { text += String(format: ", p = %.2g", probability) }
     return text
+  }
+}
+
+/// The difference of two means whose values do not belong together in pairs.
+public struct Difference: Sendable {
+  /// The second mean minus the first.
+  public let mean: Double
+  /// Half the width of its 95 % interval; nil where a mean is of a single value.
+  public let halfInterval: Double?
+
+  /// Compares means of values with deviations of their own. Welch 1947, doi:10.2307/2332510.
+  public init(of second: Average, from first: Average) {
+    mean = second.mean - first.mean
+    guard let a = first.deviation, let b = second.deviation else {
+      halfInterval = nil
+      return
+    }
+    let (u, v) = (a * a / Double(first.count), b * b / Double(second.count))
+    guard u + v > 0 else {
+      halfInterval = 0
+      return
+    }
+    let degrees =
+      (u + v) * (u + v)
+      / (u * u / Double(first.count - 1) + v * v / Double(second.count - 1))
+    // Rounded down, which widens the interval.
+    halfInterval =
+      Student.quantile(degrees: max(Int(degrees.rounded(.down)), 1)) * (u + v).squareRoot()
+  }
+
+  /// Whether zero lies outside the interval.
+  public var isClear: Bool { halfInterval.map { abs(mean) > $0 } ?? false }
+
+  /// `-0.0123 ± 0.0040`.
+  public var text: String {
+    String(format: "%+.4f", mean) + (halfInterval.map { String(format: " ± %.4f", $0) } ?? "")
   }
 }

@@ -99,7 +99,7 @@ public struct ResultTable: Sendable {
 extension ResultTable.Field {
   init(_ cells: [CellResult], _ measure: Measure, _ spread: ResultTable.Spread) {
     let completed = cells.filter { if case .completed = $0.status { true } else { false } }
-    average = Average(completed.compactMap { $0[measure] })
+    average = Average(completed.compactMap { $0[measure] }.filter(\.isFinite))
     reasons = cells.compactMap(\.shortReason)
     func number(_ value: Double) -> String {
       let small = value != 0 && abs(value) < 5e-4

@@ -103,6 +103,46 @@ public struct SavedRun: Sendable {
   }
 }
 
+extension SavedRun {
+  /// The settings by path, for people; what says where and when, and the norms' formulas, are left out.
+  var flattenedConfiguration: [(String, String)] {
+    var found: [(String, String)] = []
+    func add(_ path: String, _ value: JSONValue) {
+      switch value {
+      case .object(let fields):
+        for field in fields {
+          add(path.isEmpty ? field.name : "\(path).\(field.name)", field.value)
+        }
+      case .text(let text): found.append((path, text))
+      default: found.append((path, value.line))
+      }
+    }
+    let left = [
+      "definitions", "norms", "versions", "scripts", "started", "cell", "model", "place",
+    ]
+    for field in configuration.fields where !left.contains(field.name) {
+      add(field.name, field.value)
+    }
+    let model = configuration["model"].string.flatMap { try? JSONValue(parsing: Data($0.utf8)) }
+    if let model { found.append(("model", Self.layers(model))) }
+    return found
+  }
+
+  private static func layers(_ model: JSONValue) -> String {
+    func text(_ layer: JSONValue) -> String {
+      let norm = layer["norm"]["name"].string.map { [" " + $0] } ?? []
+      let options = layer["options"].fields.map {
+        " \($0.name)=\($0.value.string ?? $0.value.line)"
+      }
+      let inner = layer["layers"].items.map(text).joined(separator: ", ")
+      return (layer["kind"].string ?? "") + (norm + options).joined()
+        + (inner.isEmpty ? "" : " [\(inner)]")
+    }
+    return "\(model["name"].string ?? ""): "
+      + model["layers"].items.map(text).joined(separator: ", ")
+  }
+}
+
 extension CellResult {
   /// What a run's last event says of its cell.
   init(_ cell: Cell, end: JSONValue, folder: String) {

@@ -1,5 +1,5 @@
 import Foundation
-import NormaCore
+public import NormaCore
 
 /// A cell to be run by a process of its own: which of a script's experiments, which cell, and the folders of
 /// the experiments so far.
@@ -18,8 +18,8 @@ public protocol CellProcess: AnyObject {
   var hasEnded: Bool { get }
   /// Asks it to stop at its next step, with a checkpoint.
   func stop()
-  /// Why it ended, once it has and left no result.
-  var reason: String { get }
+  /// Why it ended, once it has and left no result; `io` when it could not write.
+  var failure: NormaError { get }
 }
 
 /// How far the cells of a sweep are that run side by side.
@@ -49,9 +49,26 @@ extension Lab {
   func runBeside(
     _ sweep: Sweep, _ results: inout [Int: CellResult], until end: ContinuousClock.Instant?
   ) throws(NormaError) {
+    var running: [Watched] = []
+    do throws(NormaError) {
+      try runBeside(sweep, &results, &running, until: end)
+    } catch {
+      // The others keep what they have.
+      for watched in running { watched.process.stop() }
+      let limit = ContinuousClock.now + .seconds(20)
+      while running.contains(where: { !$0.process.hasEnded }), ContinuousClock.now < limit {
+        usleep(20_000)
+      }
+      throw error
+    }
+  }
+
+  private func runBeside(
+    _ sweep: Sweep, _ results: inout [Int: CellResult], _ running: inout [Watched],
+    until end: ContinuousClock.Instant?
+  ) throws(NormaError) {
     guard let start = options.startCell else { return }
     var waiting = sweep.cells.filter { results[$0.index] == nil }[...]
-    var running: [Watched] = []
     var isStopping = false
     while !running.isEmpty || !(waiting.isEmpty || isStopping) {
       let isOver = end.map { ContinuousClock.now >= $0 } ?? false
@@ -99,7 +116,9 @@ extension Lab {
     if isStopping {
       return options.isInterrupted() ? nil : CellResult(cell: watched.cell, status: .outOfTime)
     }
-    let error = NormaError(.failure, "its process ended: \(watched.process.reason)")
+    let error = watched.process.failure
+    // The folder is the user's, not the cell's: no other cell could be written either.
+    if error.code == .io { throw error }
     options.observer(.error(error.prefixed("cell \(watched.cell.label)")))
     return CellResult(cell: watched.cell, status: .failed(error))
   }

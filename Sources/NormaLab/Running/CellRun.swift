@@ -206,7 +206,8 @@ final class CellRun {
   private func noteTraining() {
     measure(.trainLoss, progress.whole.loss)
     measure(.trainAccuracy, progress.whole.accuracy)
-    measure(.stepTime, times.median * 1000)
+    // A run that goes on after its last step keeps what it had.
+    if times.median > 0 { measure(.stepTime, times.median * 1000) }
   }
 
   private var isCheckpointDue: Bool {

@@ -64,7 +64,7 @@ public final class Lab {
       options.observer(.plan(plan))
       return ExperimentResult(spec: spec, cells: [], folder: nil, isDryRun: true)
     }
-    let folder = try options.writes ? experimentFolder(spec.name) : nil
+    let folder = try options.writes ? experimentFolder(spec, cells, splits) : nil
     folders += folder.map { [$0] } ?? []
     let sweep = Sweep(spec: spec, cells: cells, splits: splits, folder: folder)
     if let (task, end) = options.only, task.experiment == experiments {
@@ -101,6 +101,7 @@ public final class Lab {
   /// Runs the cells that are not done; all results in the order of the cells.
   private func run(_ sweep: Sweep) throws(NormaError) -> [CellResult] {
     var results: [Int: CellResult] = [:]
+    if let folder = sweep.folder, options.only == nil { Folder.clear(folder) }
     if options.resumes {
       for cell in sweep.cells {
         guard let result = try finished(cell, of: sweep) else { continue }
@@ -150,6 +151,8 @@ public final class Lab {
     guard let end = saved.end, end["status"] != "out_of_time",
       end["status"] != "failed" || options.only != nil
     else { return nil }
+    // A kill between the last event and the removal leaves it behind.
+    if end["status"] != "failed" { unlink("\(path)/\(RunProgress.file)") }
     return CellResult(cell, end: end, folder: path)
   }
 
@@ -332,7 +335,9 @@ public final class Lab {
 
   /// The folder of the next experiment: what `--out` says, numbered from the second experiment of a
   /// script on; to resume without it, the latest of that name.
-  private func experimentFolder(_ name: String) throws(NormaError) -> String {
+  private func experimentFolder(
+    _ spec: ExperimentSpec, _ cells: [Cell], _ splits: DataSplits
+  ) throws(NormaError) -> String {
     if let task = options.only?.task, task.folders.indices.contains(experiments - 1) {
       return task.folders[experiments - 1]
     }
@@ -348,13 +353,13 @@ public final class Lab {
       try Folder.make(path)
       return path
     }
-    if options.resumes, let latest = Self.latestFolder(name) { return latest }
+    if options.resumes, let latest = latestFolder(of: spec, cells, splits) { return latest }
     var seconds = time(nil)
     var clock = tm()
     localtime_r(&seconds, &clock)
     let date = [clock.tm_year + 1900, clock.tm_mon + 1, clock.tm_mday].map(Self.twoDigits)
     let hour = [clock.tm_hour, clock.tm_min, clock.tm_sec].map(Self.twoDigits)
-    let base = "runs/\(date.joined())-\(hour.joined())-\(Cell.slug(name))"
+    let base = "runs/\(date.joined())-\(hour.joined())-\(Cell.slug(spec.name))"
     var path = base
     var number = 2
     while Folder.exists(path) {
@@ -365,12 +370,34 @@ public final class Lab {
     return path
   }
 
-  /// The folder below `runs` with the latest run of an experiment.
-  private static func latestFolder(_ name: String) -> String? {
-    let pattern = try? Regex("[0-9]{8}-[0-9]{6}-\(Cell.slug(name))(-[0-9]+)?")
+  /// The folder below `runs` with the latest run of an experiment: one that holds what is to be run, or else
+  /// one of its name.
+  private func latestFolder(
+    of spec: ExperimentSpec, _ cells: [Cell], _ splits: DataSplits
+  ) -> String? {
+    let pattern = try? Regex("[0-9]{8}-[0-9]{6}-\(Cell.slug(spec.name))(-[0-9]+)?")
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "runs")) ?? []
-    return names.filter { name in pattern.map { name.wholeMatch(of: $0) != nil } ?? false }
-      .max().map { "runs/" + $0 }
+    // By time, then by number: the tenth of a second comes after its ninth.
+    func order(_ name: String) -> (Substring, Int) {
+      (name.prefix(15), name.split(separator: "-").last.flatMap { Int($0) } ?? 0)
+    }
+    let own = names.filter { name in pattern.map { name.wholeMatch(of: $0) != nil } ?? false }
+      .sorted { order($0) > order($1) }.map { "runs/" + $0 }
+      .filter { !folders.contains($0) }
+    var named: String?
+    for folder in own {
+      let sweep = Sweep(spec: spec, cells: cells, splits: splits, folder: folder)
+      for cell in cells {
+        guard let path = sweep.folder(of: cell), let saved = try? SavedRun(path),
+          saved.configuration["experiment"] == .text(spec.name)
+        else { continue }
+        named = named ?? folder
+        let now = try? determinants(cell, of: spec, on: splits)
+        if let now, (try? saved.require(.object(now))) != nil { return folder }
+        break
+      }
+    }
+    return named
   }
 
   private static func twoDigits(_ value: Int32) -> String {

@@ -13,6 +13,11 @@ struct RunProgress: Codable {
     var loss: Double { lossSum / Double(max(steps, 1)) }
     var accuracy: Double { Double(correct) / Double(max(samples, 1)) }
 
+    /// Whether more can be added without leaving the range of integers.
+    var isSound: Bool {
+      [correct, steps, samples].allSatisfy { (0...1 << 50).contains($0) }
+    }
+
     mutating func add(_ result: StepResult) {
       lossSum += result.loss
       correct += result.correct
@@ -61,7 +66,8 @@ struct RunProgress: Codable {
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     guard let data = text.map({ Data($0.utf8) }),
-      let progress = try? decoder.decode(RunProgress.self, from: data)
+      let progress = try? decoder.decode(RunProgress.self, from: data),
+      progress.whole.isSound, progress.recent.isSound
     else { return nil }
     self = progress
   }

@@ -205,6 +205,11 @@ extension AdviceEvidence {
       lines += wrapped(
         "! the advice puts \(pair.better.label) before \(pair.worse.label), these runs do not: \(text)",
         2, .yellow)
+      if let rule = pair.rule {
+        lines += wrapped(
+          "the rule: \(rule.text) (\(rule.source)); these runs are of \(steps) steps and this model",
+          4, .dim)
+      }
     }
     return lines
   }

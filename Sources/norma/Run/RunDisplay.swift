@@ -16,7 +16,7 @@ final class RunDisplay {
   private var accuracies: [Double] = []
   private var recent: StepReport?
   private var estimate = ProgressEstimate()
-  private var done = 0
+  private var results: [CellResult] = []
   private var name = ""
   private let clock = ContinuousClock.now
 
@@ -42,7 +42,7 @@ final class RunDisplay {
     if isJSON, event.isRecorded || event.isPlan { TextStream.output.write(event.json.line + "\n") }
     switch event {
     case .experiment(let name, let cells, let folder):
-      done = 0
+      results = []
       self.name = name
       log("experiment \(name)", [("cells", "\(cells)")] + (folder.map { [("folder", $0)] } ?? []))
     case .run(let start): begin(start)
@@ -113,9 +113,11 @@ final class RunDisplay {
   }
 
   private func finish(_ result: CellResult) {
-    done += 1
+    results.append(result)
     guard let start else { return }
-    if start.cells == 1 || done == start.cells { progress.finish(frame()) }
+    if start.cells == 1 || results.count == start.cells {
+      progress.finish(frame(table: sweepTable(most: Self.mostRowsAtEnd)))
+    }
     if let failure = result.failure {
       let line = failure.description.components(separatedBy: "\n")[0]
       log("\(start.experiment) failed", [("reason", line)])
@@ -124,7 +126,7 @@ final class RunDisplay {
 
   /// A cell that another process finished, or that was done before.
   private func found(_ result: CellResult) {
-    done += 1
+    results.append(result)
     var fields: [(String, String)] = []
     for measure in [Measure.loss, .accuracy] {
       if let value = result[measure] { fields.append((measure.rawValue, NumberText.number(value))) }
@@ -156,8 +158,54 @@ final class RunDisplay {
         title: name, variant: "", stage: "\(sweep.done)/\(sweep.cells) cells",
         completed: sweep.done, total: sweep.cells,
         remaining: estimate.remaining(steps: total - now),
-        rate: nil, measures: measures)
+        rate: nil, measures: measures, table: sweepTable(most: Self.mostRows))
     }
+    if sweep.done == sweep.cells {
+      progress.finish(
+        ProgressFrame(
+          title: name, stage: "\(sweep.done)/\(sweep.cells) cells", completed: sweep.done,
+          total: sweep.cells, table: sweepTable(most: Self.mostRowsAtEnd)))
+    }
+  }
+
+  /// How many rows a table has while it is redrawn, and when it is left to stand.
+  private static let (mostRows, mostRowsAtEnd) = (8, 40)
+
+  /// The cells that are done, the best marked: in their order where all find room, else the best of them.
+  private func sweepTable(most limit: Int) -> Table? {
+    guard let first = results.first, !first.cell.settings.isEmpty else { return nil }
+    let measures = [Measure.accuracy, .loss].filter { name in results.contains { $0[name] != nil } }
+    func value(_ result: CellResult, _ measure: Measure) -> Double? {
+      guard case .completed = result.status, let value = result[measure], value.isFinite else {
+        return nil
+      }
+      return value
+    }
+    let best = measures.map { measure in
+      let values = results.compactMap { value($0, measure) }
+      return measure.isBetterHigh ? values.max() : values.min()
+    }
+    var shown = results.sorted { $0.cell.index < $1.cell.index }
+    if shown.count > limit, let measure = measures.last {
+      shown.sort { (value($0, measure) ?? .infinity) < (value($1, measure) ?? .infinity) }
+    }
+    var table = Table(
+      first.cell.settings.map { Table.Column($0.name, .left) }
+        + measures.map { Table.Column($0.rawValue, .right) } + [Table.Column("", .left)])
+    for result in shown.prefix(limit) {
+      let cells = zip(measures, best).map { measure, best -> StyledText in
+        guard let number = value(result, measure) else { return "–  " }
+        let isBest = number == best
+        return StyledText(measure.text(number) + (isBest ? " *" : "  "), isBest ? .green : .plain)
+      }
+      table.append(
+        result.cell.settings.map { StyledText($0.value.label) } + cells
+          + [StyledText(result.shortReason ?? "", .yellow)])
+    }
+    if shown.count > limit {
+      table.append([StyledText("\(shown.count - limit) more", .dim)])
+    }
+    return table
   }
 
   private func subject(_ stage: String) -> String {
@@ -170,7 +218,7 @@ final class RunDisplay {
     progress.log(LogLine(Date(), subject, fields))
   }
 
-  private func frame() -> ProgressFrame {
+  private func frame(table: Table? = nil) -> ProgressFrame {
     let perEpoch = start?.stepsPerEpoch ?? 1
     let total = start?.steps ?? 1
     let step = recent?.step ?? 0
@@ -198,7 +246,8 @@ final class RunDisplay {
       title: (start?.experiment ?? "") + number, variant: start?.cell.label ?? "",
       stage: "epoch \(epoch)/\(start?.epochs ?? 1)", completed: step - first,
       total: max(1, min(perEpoch, total - first)),
-      remaining: estimate.remaining(steps: total - step), rate: estimate.rate, measures: measures)
+      remaining: estimate.remaining(steps: total - step), rate: estimate.rate, measures: measures,
+      table: table ?? sweepTable(most: Self.mostRows))
   }
 }
 

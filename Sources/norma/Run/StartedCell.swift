@@ -42,14 +42,22 @@ final class StartedCell: CellProcess {
 
   func stop() { child.signal(SIGINT) }
 
-  var reason: String {
+  var failure: NormaError {
+    let end = child.end()
+    let lines = child.printed.split(separator: "\n").map(String.init)
+    if case .exited(NormaError.Code.io.exitStatus) = end {
+      let said = lines.last { $0.hasPrefix("norma: ") }?.dropFirst("norma: ".count)
+      let help = lines.last { $0.hasPrefix("hint: ") }?.dropFirst("hint: ".count)
+      return NormaError(
+        .io, said.map(String.init) ?? "a cell's process cannot write", help: help.map(String.init))
+    }
     let how =
-      switch child.end() {
+      switch end {
       case .exited(let status): "status \(status)"
       case .signalled(let signal): "signal \(signal)"
       case .timedOut: "it took too long"
       }
-    let words = child.printed.split(separator: "\n").last.map { ", \($0)" } ?? ""
-    return how + words
+    let words = lines.last.map { ", \($0)" } ?? ""
+    return NormaError(.failure, "its process ended: \(how)\(words)")
   }
 }

@@ -43,21 +43,10 @@ struct ExportRunCommand: ParsableCommand {
       valueName: "path"))
   var output: String?
 
-  @Option(
-    help: ArgumentHelp("A measure of the table, such as val_loss; repeatable.", valueName: "name"))
-  var value: [String] = []
+  @OptionGroup var values: MeasureOptions
 
   func run() throws {
-    var measures: [Measure] = []
-    for name in value {
-      let names = Measure.allCases.map(\.rawValue)
-      guard let measure = Measure(rawValue: name) else {
-        throw NormaError(
-          .usage, "there is no measure '\(name)'" + Suggestion.phrase(for: name, among: names),
-          help: "there are: \(names.joined(separator: ", "))")
-      }
-      measures.append(measure)
-    }
+    let measures = try values.measures
     let saved = try SavedRuns(runs)
     switch to {
     case .tensorboard:
@@ -68,8 +57,8 @@ struct ExportRunCommand: ParsableCommand {
       TextStream.output.write(
         files.map { "\($0)\n" }.joined() + "tensorboard --logdir \(ShellText.quoted(output))\n")
     case .csv: try write(saved.csv)
-    case .markdown: try write(saved.table(.markdown, measures: measures.isEmpty ? nil : measures))
-    case .latex: try write(saved.table(.latex, measures: measures.isEmpty ? nil : measures))
+    case .markdown: try write(saved.table(.markdown, measures: measures))
+    case .latex: try write(saved.table(.latex, measures: measures))
     }
   }
 
