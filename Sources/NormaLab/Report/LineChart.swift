@@ -59,7 +59,7 @@ struct LineChart {
   ///
   /// - Parameter style: rules of its own, where it stands alone; then it names its curves too.
   func svg(style: String? = nil) -> String {
-    let legend = style == nil ? 0 : 22 * Double((series.count + 2) / 3) + 26
+    let legend = style == nil ? 0 : 22 * Double((series.count + 2) / 3) + 34
     let size = Self.height + legend
     var parts = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(Self.width)) \(Int(size))\""

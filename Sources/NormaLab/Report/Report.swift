@@ -127,7 +127,7 @@ public struct Report {
       return Figure(name: number > 1 ? "\(slug)-\(number)" : slug, svg: svg)
     }
     let style = ReportStyle.figure
-    return curveCharts.map { figure("\($0.title) \($0.yLabel)", $0.svg(style: style)) }
+    return curveCharts.map { figure($0.title, $0.svg(style: style)) }
       + heatMapPictures.map { figure($0.title, $0.svg(style: style)) }
   }
 
