@@ -1,5 +1,6 @@
 import ArgumentParser
 import NormaPlugins
+import NormaTerminal
 
 /// The `norma` command.
 @main
@@ -18,6 +19,7 @@ struct Norma: ParsableCommand {
         norma norms list
         norma norms show layer --plan
         norma apply rms --input x.npy --out out
+        norma help topics
       """,
     version: "norma \(version)",
     subcommands: [
@@ -27,7 +29,8 @@ struct Norma: ParsableCommand {
       ApplyCommand.self,
       NormsCommand.self,
       TestCommand.self, ReplCommand.self, LuaStubsCommand.self, PluginsCommand.self,
-      CompileCommand.self, ExportCommand.self, DoctorCommand.self,
+      CompileCommand.self, ExportCommand.self, DoctorCommand.self, CompletionsCommand.self,
+      ManualCommand.self,
     ])
 
   /// Runs what the arguments ask for; every failure is rendered in one place.
@@ -35,6 +38,11 @@ struct Norma: ParsableCommand {
     let arguments = Array(CommandLine.arguments.dropFirst())
     PluginCrash.nameThem()
     do {
+      let commands = configuration.subcommands.map { $0._commandName }
+      if let text = try HelpTopic.asked(arguments, commands: commands) {
+        TextStream.output.write(text)
+        return
+      }
       try CommandNames.check(arguments, in: self)
       var command = try parseAsRoot(arguments)
       try command.run()
