@@ -65,6 +65,8 @@ public struct NormLayer: Sendable {
   public let entry: NormEntry
   /// All hyper-parameters, resolved.
   public let hyper: [String: HyperValue]
+  /// Into how many groups it splits the channels; nil without groups.
+  public let groups: Int?
   /// The parameters, present ones only.
   public let parameters: [StateTensor]
   /// The running buffers.
@@ -96,6 +98,7 @@ public struct NormLayer: Sendable {
             + " got \(value)", help: Splits.divisors(channels))
       }
       let splits = try entry.provider.splits(hyper, channels: channels)
+      groups = splits.groups
       let dimensions = Dimensions(channel: channels, group: splits.groups ?? 1)
       func tensor(_ spec: StateSpec) throws(NormaError) -> StateTensor {
         var value = 0.0

@@ -147,7 +147,7 @@ struct AdviseTests {
   @Test("Without an experiment, a norm or a sensible number there is no advice, and why")
   func mistakes() throws {
     for (script, options, status, words) in [
-      ("print(1)", [], 64, "has no experiment"),
+      ("print(1)", [], 65, "has no experiment"),
       (script("nn.flatten(), nn.linear { 4 }"), [], 65, "no norm to advise on"),
       (script(convolutions), ["--workers", "65"], 65, "65 workers cannot share a batch of 64"),
       (script(convolutions), ["--batch", "0"], 64, "--batch must be 1 or more"),

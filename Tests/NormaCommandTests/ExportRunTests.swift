@@ -138,7 +138,7 @@ struct ExportRunTests {
   func mistakes() throws {
     let bench = try Workbench()
     let none = try Command(["export-run", bench.path("none"), "--to", "csv"])
-    #expect(none.status == 66 && none.errors.contains("there is no run in"))
+    #expect(none.status == 66 && none.errors.contains("there is no folder"))
     let runs = try Self.sweep(bench)
     let measure = try Command(["export-run", runs, "--to", "markdown", "--value", "los"])
     #expect(measure.status == 64 && measure.errors.contains("did you mean 'loss'?"))

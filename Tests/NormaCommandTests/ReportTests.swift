@@ -6,8 +6,7 @@ import Testing
 struct ReportTests {
   private static let hostile = "</script><img src=x onerror=alert(1)>&quot;'"
 
-  /// A sweep of two norms, two batches and two seeds, and of an option with a hostile name; one cell
-  /// diverges.
+  /// A sweep of two norms, two batches and two seeds, and of an option with a hostile name.
   private static func sweep(_ bench: Workbench) throws -> String {
     try write(
       """
@@ -70,7 +69,7 @@ struct ReportTests {
     }
     #expect(!page.contains("<img") && !page.contains("s <b>"))
     #expect(page.contains("s &lt;b&gt;") && page.contains("&lt;/script&gt;&lt;img"))
-    #expect(!page.contains("http://") || !page.contains("src=\"http"))
+    #expect(!page.contains("src=\"") && !page.contains("href=\"http"))
     #expect(page.contains("default-src 'none'"))
     // The first chart: training loss of both norms at batch 16, means over the seeds.
     let chart = try #require(try Self.charts(page).first)
@@ -106,12 +105,49 @@ struct ReportTests {
     let runs = try Self.sweep(bench)
     let page = try Self.text(runs + "/report.html")
     #expect(page.contains("<body data-unfinished=\"false\">") && page.contains("8 runs"))
-    // A cell is missing: what is there is shown, and is not all.
-    let last = try #require(try bench.names("runs").first { $0.hasPrefix("008-") })
-    try FileManager.default.removeItem(atPath: "\(runs)/\(last)/events.jsonl")
+    // A cell is missing, another has not ended: what is there is shown, and that it is not all.
+    let cells = try bench.names("runs").filter { $0.hasPrefix("00") }
+    try FileManager.default.removeItem(atPath: "\(runs)/\(cells[7])/events.jsonl")
+    let events = "\(runs)/\(cells[0])/events.jsonl"
+    let lines = try Self.text(events).split(separator: "\n").dropLast()
+    try Self.write(lines.joined(separator: "\n") + "\n", to: events)
     let path = bench.path("part.html")
     #expect(try Command(["report", runs, "-o", path]).status == 0)
-    #expect(try Self.text(path).contains("7 runs"))
+    let part = try Self.text(path)
+    #expect(part.contains("7 of 8 runs so far, 1 of them not at its end"))
+    #expect(part.contains("<body data-unfinished=\"true\">") && part.contains("2: 1 unfinished"))
+  }
+
+  @Test("Events that somebody made up end nothing")
+  func hostileEvents() throws {
+    let bench = try Workbench()
+    let runs = try Self.sweep(bench)
+    let cells = try bench.names("runs").filter { $0.hasPrefix("00") }
+    let ends = [
+      #""val_loss":1.7e308,"val_accuracy":-1e308,"parameters":1e300,"steps":-5,"step_ms":1e-300"#,
+      #""val_loss":0,"val_accuracy":1e308,"parameters":-1,"seconds":"x""#,
+      #""val_loss":"nan","parameters":null"#,
+    ]
+    for (cell, end) in zip(cells, ends) {
+      let path = "\(runs)/\(cell)/events.jsonl"
+      try Self.write(
+        try Self.text(path).split(separator: "\n").dropLast().joined(separator: "\n")
+          + "\n" + #"{"type":"step","step":1e300,"loss":1}"# + "\n"
+          + #"{"type":"step","step":9223372036854775807,"loss":1e308}"# + "\n"
+          + #"{"type":"step","step":-3,"loss":-1e308}"# + "\n"
+          + #"{"type":"norms","step":7,"layers":[{"layer":"2.norm","parameters":[{"low":5,"high":1}]},3]}"#
+          + "\n" + #"{"type":"done","status":"completed",\#(end)}"# + "\n", to: path)
+    }
+    for arguments in [
+      ["report", runs, "-o", bench.path("r.html"), "--figures", bench.path("f")],
+      ["runs", "show", runs], ["runs", "compare", runs, "--value", "val_loss"],
+      ["export-run", runs, "--to", "latex"], ["export-run", runs, "--to", "csv"],
+      ["export-run", runs, "--to", "tensorboard", "-o", bench.path("board")],
+      ["run", bench.path("sweep.lua"), "--out", runs, "--resume", "--executor", "tiles"],
+    ] {
+      let found = try Command(arguments)
+      #expect(found.status == 0, "\(arguments): \(found.errors)")
+    }
   }
 
   @Test("What cannot be reported says why")

@@ -48,19 +48,39 @@ struct RunsTests {
     let compare = try Command(["runs", "compare"] + both + ["--value", "val_loss"])
     #expect(compare.status == 0, "\(compare.errors)")
     #expect(compare.output.contains(/many +batch +[0-9.]+ ± [0-9.]+ +[+-][0-9.]+/))
-    let gate = try Command(
-      ["runs", "compare", bench.path("kept/many"), "--value", "step_ms", "--within", "0"])
-    let loose = try Command(
-      ["runs", "compare", bench.path("kept/many"), "--value", "val_loss", "--within", "100"])
-    #expect(loose.status == 0)
-    // One of two step times is the longer: one way round or the other, that is worse.
-    #expect([0, 2].contains(gate.status))
+    // The same twice is no more seeds; a folder above shows all that is in it.
+    let twice = try Command(["runs", "show", bench.path("kept/many"), bench.path("kept/many/")])
+    #expect(twice.output == show.output)
+    let above = try Command(["runs", "show", bench.path("kept")])
+    #expect(above.output.contains(/many +batch/) && above.output.contains(/one +/))
     let worse = try Command(
       ["runs", "compare"] + both.reversed() + ["--value", "parameters", "--within", "0"])
     #expect(worse.status == 0, "fewer parameters are no worse: \(worse.errors)")
     let more = try Command(
       ["runs", "compare"] + both + ["--value", "parameters", "--within", "0"])
-    #expect(more.status == 2 && more.errors.contains("worse than the first"))
+    #expect(more.status == 2 && more.errors.contains("worse by more than"))
+  }
+
+  @Test("The same script before and after a change: settings are compared with their like")
+  func beforeAndAfter() throws {
+    let bench = try Workbench()
+    try Self.kept(bench)
+    let after = try Command(
+      [
+        "run", bench.path("many.lua"), "--out", bench.path("kept/after"), "--executor", "tiles",
+        "--set", "steps=2", "--quiet",
+      ])
+    #expect(after.status == 0)
+    let folders = [bench.path("kept/many"), bench.path("kept/after")]
+    let found = try Command(
+      ["runs", "compare"] + folders + ["--value", "train_loss", "--within", "0.01", "--json"])
+    #expect(found.status == 2 && found.errors.contains("after batch: train_loss +"))
+    let json = try #require(try found.json as? [String: Any])
+    let comparisons = try #require(json["comparisons"] as? [[String: Any]])
+    let pairs = comparisons.map { "\($0["from"] ?? "") > \($0["run"] ?? "")" }
+    #expect(
+      pairs == ["many batch > after batch", "many layer > after layer"])
+    #expect(try Command(["runs", "show"] + folders).output.contains(/after +layer .* 2\n/))
   }
 
   @Test("What cannot be shown says why")
@@ -68,7 +88,7 @@ struct RunsTests {
     let bench = try Workbench()
     for (arguments, status, words) in [
       (["list", bench.path("none")], 66, "there is no folder"),
-      (["show", bench.path("none")], 66, "there is no run in"),
+      (["show", bench.path("none")], 66, "there is no folder"),
       (["show", ".", "--value", "val_los"], 64, "did you mean 'val_loss'"),
       (["compare", "a", "--within=-1"], 64, "--within must be 0 or more"),
       (["lst"], 64, "did you mean 'list'"),

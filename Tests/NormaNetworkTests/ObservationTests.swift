@@ -78,6 +78,23 @@ import Testing
     #expect(isClose(beta.gradient, length.squareRoot()))
   }
 
+  @Test("A spread far smaller than the mean, and parameters that are partly NaN")
+  func hardValues() throws {
+    let net = try network([.norm(NormSpec("layer")), .linear(5)], input: [7], batch: 64)
+    let x = normal(64 * 7, seed: 4).map { 1e6 + ($0 * 8).rounded() / 8 }
+    try net.set("1.norm.gamma", to: [1, .nan, 3, 4, -.infinity, 6, 7])
+    let result = try? net.trainStep(
+      input: x, labels: labels(64, classes: 5), step: 0, observing: true)
+    #expect(result == nil, "the loss is NaN")
+    try net.set("1.norm.gamma", to: [1, 2, 3, 4, 5, 6, 7])
+    let seen = try #require(
+      try net.trainStep(input: x, labels: labels(64, classes: 5), step: 0, observing: true)
+        .observation)
+    let input = moments(x)
+    #expect(isClose(seen.norms[0].input.deviation, input.deviation, 1e-6))
+    #expect(seen.norms[0].input.mean == input.mean)
+  }
+
   @Test("Gradients of input and output are those of the passes")
   func gradients() throws {
     let net = try network([.norm(NormSpec("layer")), .linear(5)], input: [7], batch: 3)
@@ -114,7 +131,8 @@ import Testing
   func inference() throws {
     let still = TrainingSpec(optimizer: .sgd(rate: 0), steps: 10)
     let net = try network(
-      layers, input: [9, 7, 2], batch: 11, norm: NormSpec("batch"), training: still)
+      layers, input: [9, 7, 2], batch: 11, norm: NormSpec("batch"), training: still,
+      evaluationBatch: 40)
     let (x, y) = (normal(11 * 126, seed: 3), labels(11, classes: 5))
     let result = try net.trainStep(input: x, labels: y, step: 0, observing: true)
     let seen = try #require(result.observation)
@@ -125,6 +143,13 @@ import Testing
     let (batch, rms, layer) = (seen.norms[0], seen.norms[1], seen.norms[2])
     let inferred = try #require(batch.inference)
     #expect(abs(inferred.deviation - batch.output.deviation) > 1e-3)
+    // Of the samples alone, though 40 are evaluated at a time: RMS norm is the same in both modes, and reads
+    // what batch norm makes of them.
+    let small = try network(
+      layers, input: [9, 7, 2], batch: 11, norm: NormSpec("batch"), training: still)
+    let alone = try #require(
+      try small.trainStep(input: x, labels: y, step: 0, observing: true).observation)
+    #expect(alone.norms.map(\.inference) == seen.norms.map(\.inference))
     #expect(rms.inference != nil && layer.inference == nil)
     #expect(rms.running == nil && rms.deadShare == nil && layer.deadShare == nil)
   }

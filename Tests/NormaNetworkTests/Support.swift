@@ -27,11 +27,13 @@ let plainSGD = TrainingSpec(optimizer: .sgd(rate: 0.1), steps: 100)
 func network(
   _ layers: [LayerSpec], input: [Int], batch: Int, norm: NormSpec? = nil,
   training: TrainingSpec? = plainSGD, threads: Int = 1, seed: UInt64 = 5,
-  registry: NormRegistry = .builtIn()
+  registry: NormRegistry = .builtIn(), evaluationBatch: Int? = nil
 ) throws -> Network {
   try Network(
     ModelSpec("test", input: input, norm: norm, layers: layers), registry: registry,
-    batch: batch, training: training, threads: threads, seed: seed, wantsInputGradient: true)
+    batch: batch, evaluationBatch: evaluationBatch, training: training, threads: threads,
+    seed: seed,
+    observes: true, wantsInputGradient: true)
 }
 
 func dot(_ a: [Float], _ b: [Float]) -> Double {

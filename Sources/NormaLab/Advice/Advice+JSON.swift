@@ -61,7 +61,8 @@ extension Advice.Choice {
 extension AdviceEvidence {
   fileprivate var json: JSONValue {
     [
-      "measure": .text(measure.rawValue), "steps": .int(steps), "seeds": .int(seeds),
+      "measure": .text(measure.rawValue), "reference": reference.map { .text($0.label) } ?? .null,
+      "better": better.map { .text($0.label) } ?? .null, "steps": .int(steps), "seeds": .int(seeds),
       "results": .list(
         results.map {
           [

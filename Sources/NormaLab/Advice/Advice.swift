@@ -14,7 +14,8 @@ public struct Advice: Sendable {
     public let cost: Int?
     /// What speaks for and against it.
     public let reasons: [AdviceReason]
-    /// Planned memory of the whole model with it, in bytes; nil when it cannot be built.
+    /// Planned memory of the training step with it, in bytes: weights, what is kept for backward, gradients; nil
+    /// when it cannot be built.
     public let bytes: Int?
     /// Seconds of a training step with it.
     public let stepSeconds: Double?
@@ -101,14 +102,17 @@ extension Lab {
         Advice.Choice(
           norm: norm, cost: ruledOut ? nil : reasons.reduce(0) { $0 + ($1.cost ?? 0) },
           reasons: ruledOut ? reasons.filter { $0.cost == nil } : reasons,
-          bytes: figure?.bytes, stepSeconds: figure?.stepSeconds,
+          bytes: trainingBytes(norm, spec, splits), stepSeconds: figure?.stepSeconds,
           effort: effort(norm)))
     }
     choices.sort {
       ($0.cost ?? .max, $0.effort.bytes, $0.effort.operations)
         < ($1.cost ?? .max, $1.effort.bytes, $1.effort.operations)
     }
-    var risks = AdviceRisks.all(facts, using: used)
+    let best = try choices.first.flatMap { choice throws(NormaError) in
+      choice.cost == nil ? nil : try AdviceSubject(choice.norm, facts, registry)
+    }
+    var risks = AdviceRisks.all(facts, using: used, advised: best)
     for norm in current {
       do throws(NormaError) {
         try fits(norm, facts)
@@ -126,13 +130,16 @@ extension Lab {
     if wanted.measures {
       let evidence = try measure(advice, spec, wanted)
       advice.evidence = evidence
-      // Where the runs clearly have a better one than the advice, they are what counts.
-      if let first = choices.first, let better = evidence.clearlyBetter(than: first.norm) {
-        let choice = choices.first { $0.norm == better }
+      // What was measured comes before what is known.
+      if let better = evidence.better {
+        advice.change = change(
+          to: choices.first { $0.norm == better }, from: current, in: given, spec
+        )
+        .map { "\($0): clearly better in these runs" }
+      } else if let there = evidence.reference, current == [there], advice.change != nil {
         advice.change =
-          change(to: choice, from: current, in: given, spec).map {
-            "\($0): by these runs; by what is known it would be \(first.norm.code)"
-          } ?? "nothing: these runs speak for \(better.label), which is there"
+          "nothing by these runs: none is clearly better than \(there.label), which is there; by what is"
+          + " known \(choices.first?.norm.code ?? "")"
       }
     }
     return advice
@@ -225,10 +232,27 @@ extension Lab {
     if given.axes.contains(where: { $0.name == "norm" }) {
       return "the sweep has \(current.map(\.label).joined(separator: ", ")); the advice is \(code)"
     }
-    let place = current.first?.place ?? spec.place
-    let at = place.map { " (\($0))" } ?? ""
-    return "norm = \(code) in model \"\(spec.model.name)\"\(at)"
-      + (current.first.map { ", where \($0.code) is" } ?? "")
+    let model = try? given.cells(registry).first?.model
+    let there = current.first
+    func at(_ place: SourcePlace?) -> String { place.map { " (\($0))" } ?? "" }
+    guard model?.hasNormSlot ?? true else {
+      return "nn.norm \(code) where nn.norm \(there?.code ?? "") stands\(at(there?.place))"
+    }
+    return "norm = \(code) in model \"\(spec.model.name)\"\(at(there?.place ?? model?.place))"
+      + (there.map { ", where \($0.code) is" } ?? "")
+  }
+
+  private func trainingBytes(
+    _ norm: NormSpec, _ spec: ExperimentSpec, _ splits: DataSplits
+  ) -> Int? {
+    guard let cell = try? spec.cells(registry).first,
+      let part = try? splits.windows(of: cell.model.input.first ?? 1).train,
+      var model = try? cell.model.fitting(part)
+    else { return nil }
+    model.norm = norm
+    let training = TrainingSpec(optimizer: cell.optimizer, steps: 1)
+    return try? Network(model, registry: registry, batch: cell.batch, training: training)
+      .plannedBytes
   }
 
   private func effort(_ norm: NormSpec) -> (bytes: Int, operations: Int) {

@@ -49,11 +49,11 @@ public struct AdviceEvidence: Sendable {
   /// All pairs that the advice orders.
   public let pairs: [Pair]
 
-  /// The best of the norms that are clearly better than the given one, which the advice puts before them.
-  func clearlyBetter(than norm: NormSpec) -> NormSpec? {
-    let better = pairs.filter { $0.better == norm && $0.verdict == .disagrees }.map(\.worse)
-    return results.first { better.contains($0.norm) }?.norm
-  }
+  /// What the runs are held against: the norm that is there, or else the first of the advice.
+  public let reference: NormSpec?
+  /// The best of the norms, where it is clearly better than the reference: by the interval of their paired
+  /// differences, made wider for as many as were tried (Bonferroni).
+  public let better: NormSpec?
 
   /// The pairs with that verdict.
   public func count(_ verdict: Verdict) -> Int { pairs.count { $0.verdict == verdict } }
@@ -99,10 +99,29 @@ extension Lab {
         pairs.append(pair(better, worse, result, measure))
       }
     }
+    // What failed in a seed comes after what did not.
+    results.sort {
+      ($0.reasons.count, $0.average?.mean ?? .infinity)
+        < ($1.reasons.count, $1.average?.mean ?? .infinity)
+    }
+    let there = advice.current.count == 1 ? advice.current.first : nil
+    let reference =
+      choices.contains { $0.norm == there } ? there : choices.first?.norm
+    var better: NormSpec?
+    if let reference, let best = results.first, best.norm != reference, best.reasons.isEmpty {
+      let own = results.first { $0.norm == reference }
+      let comparison = try? result.compare(reference.label, best.norm.label, measure: measure)
+      if let comparison, let chance = comparison.probability, comparison.average.mean < 0,
+        chance * Double(max(choices.count - 1, 1)) < 0.05
+      {
+        better = best.norm
+      } else if let own, own.average == nil {
+        better = best.norm
+      }
+    }
     return AdviceEvidence(
-      measure: measure, steps: steps, seeds: wanted.seeds,
-      results: results.sorted { ($0.average?.mean ?? .infinity) < ($1.average?.mean ?? .infinity) },
-      pairs: pairs)
+      measure: measure, steps: steps, seeds: wanted.seeds, results: results, pairs: pairs,
+      reference: reference, better: better)
   }
 
   private func pair(

@@ -13,7 +13,9 @@ public struct AdviceRisk: Sendable {
 
 /// Risks of a model as it stands, apart from the choice of its norm.
 enum AdviceRisks {
-  static func all(_ facts: ModelFacts, using used: [AdviceSubject]) -> [AdviceRisk] {
+  static func all(
+    _ facts: ModelFacts, using used: [AdviceSubject], advised: AdviceSubject?
+  ) -> [AdviceRisk] {
     var risks: [AdviceRisk] = []
     let names = used.filter { !$0.isNone }.map(\.spec.label)
     if facts.placement == .post, facts.warmUp == 0, !names.isEmpty {
@@ -37,7 +39,10 @@ enum AdviceRisks {
             + " inference", change: "move nn.dropout behind the last such norm",
           source: "Li et al. 2018, arXiv:1801.05134"))
     }
-    if facts.biasesBefore > 0, !used.isEmpty, used.allSatisfy({ $0.dropsShiftOfChannel }) {
+    // Not where the advice is another norm, which may need them.
+    if facts.biasesBefore > 0, !used.isEmpty, advised?.dropsShiftOfChannel ?? true,
+      used.allSatisfy({ $0.dropsShiftOfChannel })
+    {
       risks.append(
         AdviceRisk(
           text:

@@ -82,7 +82,7 @@ public struct ModelFacts: Sendable {
     if placement != .plain { words.append(placement.rawValue) }
     words.append(
       "\(slots.count) \(slots.count == 1 ? "norm" : "norms") of \(range(slots.map(\.channels)))"
-        + " channels at \(range(slots.map(\.positions))) positions")
+        + " channels, \(range(slots.map(\.positions))) values of a sample in each")
     words.append("batch \(batch)" + (workers > 1 ? " (\(share) a worker)" : ""))
     words.append("\(samples) samples, \(steps) steps")
     return words.joined(separator: ", ")

@@ -71,8 +71,12 @@ extension ExperimentSpec {
       case "validate": spec.data.validate = try whole(0)
       case "test": spec.data.test = try whole(1)
       case "observe":
-        let steps = try whole(0)
-        spec.observations = steps == 0 ? .never : .every(steps)
+        if case .plain(.bool(let isOn)) = change.value {
+          spec.observations = isOn ? .automatic : .never
+        } else {
+          let steps = try whole(0)
+          spec.observations = steps == 0 ? .never : .every(steps)
+        }
       case let name where settableNames.contains(name):
         // In the place of the axis, so that tables keep their order.
         let axis = SweepAxis(name, [change.value])
@@ -216,7 +220,7 @@ extension OptimizerSpec {
 
 extension ModelSpec {
   /// Whether a norm layer takes the model's norm.
-  var hasNormSlot: Bool { Self.hasSlot(layers) }
+  public var hasNormSlot: Bool { Self.hasSlot(layers) }
 
   private static func hasSlot(_ layers: [LayerSpec]) -> Bool {
     layers.contains { ($0.kind == "norm" && $0.norm == nil) || hasSlot($0.layers) }

@@ -34,7 +34,11 @@ public enum Measure: String, Sendable, CaseIterable {
   }
 
   /// A value as tables show it.
-  public func text(_ value: Double) -> String { String(format: "%.\(decimals)f", value) }
+  public func text(_ value: Double) -> String {
+    let magnitude = abs(value)
+    let isOdd = decimals == 4 && (magnitude >= 1e7 || (value != 0 && magnitude < 5e-4))
+    return String(format: isOdd ? "%.1e" : "%.\(decimals)f", value)
+  }
 
   /// Decimals in tables.
   var decimals: Int {

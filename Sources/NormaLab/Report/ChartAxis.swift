@@ -15,19 +15,21 @@ struct ChartAxis {
   init(
     _ values: some Sequence<Double>, isLogarithmic wanted: Bool? = nil, isTight: Bool = false
   ) {
-    let finite = values.filter(\.isFinite)
+    // Differences of what is larger would overflow.
+    let finite = values.filter { abs($0) <= 1e300 }
     var low = finite.min() ?? 0
     var high = finite.max() ?? 1
-    let isLogarithmic = wanted ?? (low > 0 && high / low > 50) && low > 0
+    let isLogarithmic = (wanted ?? Self.suggestsLogarithm(low, high)) && low > 1e-300
     self.isLogarithmic = isLogarithmic
     if isLogarithmic {
       if high <= low * 1.001 { (low, high) = (low / 2, high * 2) }
       let powers = Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up))
       let steps = powers.count > 4 ? [1.0] : [1.0, 2, 5]
       let every = max(1, powers.count / 6)
-      ticks = powers.filter { $0 % every == 0 }.flatMap { power in
+      let round = powers.filter { $0 % every == 0 }.flatMap { power in
         steps.map { $0 * pow(10, Double(power)) }
       }.filter { $0 >= low * 0.999 && $0 <= high * 1.001 }
+      ticks = round.count < 2 ? Self.evenTicks(low, high, Self.step((high - low) / 5)) : round
     } else {
       if high - low <= abs(high) * 1e-9 {
         let room = abs(high) * 0.1
@@ -38,12 +40,23 @@ struct ChartAxis {
         low = (low / step).rounded(.down) * step
         high = (high / step).rounded(.up) * step
       }
-      let first = (low / step).rounded(.up)
-      let count = min(Int(((high - first * step) / step + 1e-6).rounded(.down)), 20)
-      ticks = (0...max(count, 0)).map { (first + Double($0)) * step }
+      ticks = Self.evenTicks(low, high, step)
     }
     self.low = low
     self.high = high
+  }
+
+  /// Whether values between two ends are better seen by their logarithms.
+  static func suggestsLogarithm(_ low: Double, _ high: Double) -> Bool {
+    low > 1e-300 && high / low > 50
+  }
+
+  /// Multiples of a step within a range, twenty at most.
+  private static func evenTicks(_ low: Double, _ high: Double, _ step: Double) -> [Double] {
+    let first = (low / step).rounded(.up)
+    let count = ((high - first * step) / step + 1e-6).rounded(.down)
+    guard count.isFinite, count >= 0 else { return [] }
+    return (0...Int(min(count, 20))).map { (first + Double($0)) * step }
   }
 
   /// A round number near the given one.
@@ -55,7 +68,7 @@ struct ChartAxis {
 
   /// Where a value lies, 0 at the low end and 1 at the high; nil off the axis.
   func place(_ value: Double) -> Double? {
-    guard value.isFinite else { return nil }
+    guard abs(value) <= 1e300 else { return nil }
     if isLogarithmic {
       return value > 0 ? log(value / low) / log(high / low) : nil
     }

@@ -44,14 +44,17 @@ struct HeatMap {
         Self.nameWidth + Self.columnWidth * (Double(column) + 0.5), 42, Self.short(name, 15),
         " text-anchor=\"middle\"")
     }
-    let finite = fields.joined().compactMap(\.value).filter(\.isFinite)
+    let finite = fields.joined().compactMap(\.value).filter { abs($0) <= 1e300 }
     let (low, high) = (finite.min() ?? 0, finite.max() ?? 1)
     for (row, name) in rows.enumerated() {
       let y = top + Self.rowHeight * Double(row)
       text(8, y + 22, Self.short(name, 21))
       for (column, field) in fields[row].enumerated() {
         let x = Self.nameWidth + Self.columnWidth * Double(column)
-        let place = field.value.map { high > low ? ($0 - low) / (high - low) : 0.5 }
+        let place = field.value.flatMap { value -> Double? in
+          guard abs(value) <= 1e300 else { return nil }
+          return high > low ? (value - low) / (high - low) : 0.5
+        }
         let good = place.map { isBetterHigh ? $0 : 1 - $0 }
         let colour = good.map(Self.colour) ?? "none"
         parts.append(

@@ -15,7 +15,6 @@ struct LineChart {
   }
 
   let title: String
-  let xLabel: String
   let yLabel: String
   let series: [Series]
   let xAxis: ChartAxis
@@ -25,14 +24,16 @@ struct LineChart {
   static let height = 270.0
   private static let (left, right, top, bottom) = (62.0, 22.0, 10.0, 40.0)
 
-  /// Makes a chart of series that have points.
-  init(_ title: String, x xLabel: String = "step", y yLabel: String, _ given: [Series]) {
+  /// Makes a chart of series that have points, over steps.
+  ///
+  /// - Parameter isLogarithmic: nil where the values of this chart alone decide.
+  init(_ title: String, y yLabel: String, isLogarithmic: Bool? = nil, _ given: [Series]) {
     self.title = title
-    self.xLabel = xLabel
     self.yLabel = yLabel
     series = given.filter { $0.y.contains(where: \.isFinite) }
     xAxis = ChartAxis(series.flatMap(\.x), isLogarithmic: false, isTight: true)
-    yAxis = ChartAxis(series.flatMap { $0.y + $0.low + $0.high })
+    yAxis = ChartAxis(
+      series.flatMap { $0.y + $0.low + $0.high }, isLogarithmic: isLogarithmic)
   }
 
   var isEmpty: Bool { series.isEmpty }
@@ -43,7 +44,7 @@ struct LineChart {
 
   private func py(_ y: Double) -> Double? {
     yAxis.place(y).map {
-      Self.top + (1 - min(max($0, -1), 2)) * (Self.height - Self.top - Self.bottom)
+      Self.top + (1 - min(max($0, 0), 1)) * (Self.height - Self.top - Self.bottom)
     }
   }
 
@@ -52,7 +53,7 @@ struct LineChart {
     let ends = series.map { series in
       "\(series.name) ends at \(Markup.number(series.y.last { $0.isFinite } ?? .nan))"
     }
-    return "\(title): \(yLabel) by \(xLabel). \(ends.joined(separator: "; "))"
+    return "\(title): \(yLabel) by step. \(ends.joined(separator: "; "))"
   }
 
   /// The picture.
@@ -104,7 +105,7 @@ struct LineChart {
       text(px(tick), bottom + 16, "middle", Markup.number(tick, digits: 6))
     }
     parts.append("<path class=\"frame\" d=\"M\(Int(Self.left)) \(Int(bottom))H\(Int(right))\"/>")
-    text((Self.left + right) / 2, bottom + 33, "middle", xLabel)
+    text((Self.left + right) / 2, bottom + 33, "middle", "step")
     let middle = (Self.top + bottom) / 2
     text(13, middle, "middle", yLabel, " transform=\"rotate(-90 13 \(Markup.pixel(middle)))\"")
     return parts.joined()
@@ -141,7 +142,7 @@ struct LineChart {
   }
 
   /// What a band that reaches below a logarithmic axis ends at.
-  private var floor: Double { yAxis.isLogarithmic ? yAxis.low / 10 : -.infinity }
+  private var floor: Double { yAxis.isLogarithmic ? yAxis.low : -.infinity }
 
   private func names(from y: Double) -> [String] {
     series.enumerated().map { index, one in
@@ -154,16 +155,19 @@ struct LineChart {
   /// What the page's script draws from: all values to six digits.
   var json: JSONValue {
     func list(_ values: [Double]) -> JSONValue { .list(values.map { .rounded($0) }) }
+    let x = series.first?.x ?? []
     return [
       "box": [.number(Self.left), .number(Self.right), .number(Self.top), .number(Self.bottom)],
       "size": [.number(Self.width), .number(Self.height)], "log": .bool(yAxis.isLogarithmic),
-      "x": .text(xLabel), "y": .text(yLabel),
+      "x": list(x),
       "series": .list(
         series.map { one in
-          [
-            "name": .text(one.name), "style": .int(one.style), "x": list(one.x), "y": list(one.y),
-            "low": list(one.low), "high": list(one.high),
-          ]
+          var fields: [JSONValue.Field] = [.init("name", .text(one.name)), .init("y", list(one.y))]
+          if one.x != x { fields.append(.init("x", list(one.x))) }
+          if !one.low.isEmpty {
+            fields += [.init("low", list(one.low)), .init("high", list(one.high))]
+          }
+          return .object(fields)
         }),
     ]
   }

@@ -14,6 +14,7 @@ enum Markup {
       case ">": result += "&gt;"
       case "\"": result += "&quot;"
       case "'": result += "&#39;"
+      case "\r": break
       case "\n", "\t": result.unicodeScalars.append(scalar)
       case let other where isForbidden(other): result += "\u{FFFD}"
       default: result.unicodeScalars.append(scalar)

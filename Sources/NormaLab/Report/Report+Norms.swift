@@ -44,8 +44,11 @@ extension Report {
     }
     guard !parts.isEmpty else { return nil }
     let note =
-      "<p>Of each norm, at about a hundred steps of a run: what came in and went out, the gradients,"
-      + " what is learned. Lines are layers, means over seeds; inference is that of the same batch."
+      "<p>Of each norm, at the steps that were watched: what came in, a residual added; what went out,"
+      + " relu included where the norm does its work; gradients; what is learned. Lines are layers"
+      + (groups.contains { $0.runs.count > 1 } ? ", means over seeds" : "")
+      + ". A unit is dead that relu sets to zero for every sample of the batch; inference is that of the"
+      + " same batch, with the running statistics as the step left them."
       + (groups.count > Self.mostGroups ? " The first \(Self.mostGroups) settings are shown." : "")
       + "</p>"
     return Section(id: "behaviour", title: "What the norms did", body: note + parts.joined())
@@ -59,11 +62,13 @@ extension Report {
     // The first, the last, and those evenly between.
     let count = min(all.count, Self.mostLayers)
     let layers = (0..<count).map { all[count > 1 ? $0 * (all.count - 1) / (count - 1) : 0] }
+    // All groups and layers share what a page can hold.
+    let points = min(max(4000 / (min(groups.count, Self.mostGroups) * count), 12), 60)
     var charts = Self.quantities.map { quantity in
       LineChart(
         quantity.title, y: quantity.label,
         layers.enumerated().map { style, layer in
-          RunGroup.curve(layer, style: style, events, points: 60) { event in
+          RunGroup.curve(layer, style: style, events, points: points) { event in
             event["layers"].items.first { $0["layer"] == .text(layer) }.flatMap(quantity.value)
           }.withoutBand
         })
@@ -72,7 +77,7 @@ extension Report {
       LineChart(
         "The same batch in training and in inference", y: "loss",
         [("training", "loss"), ("inference", "inference_loss")].enumerated().map { style, kind in
-          RunGroup.curve(kind.0, style: style, events, points: 60) { $0[kind.1].double }
+          RunGroup.curve(kind.0, style: style, events, points: points) { $0[kind.1].double }
         }), at: 0)
     let drawn = charts.filter { !$0.isEmpty }
     let histograms = last["layers"].items.filter { layer in
@@ -93,7 +98,8 @@ extension Report {
     let learned =
       histograms.isEmpty
       ? ""
-      : "<h3>What was learned, at step \(last["step"].integer ?? 0)</h3><div class=\"histograms\">"
+      : "<h3>What was learned, at step \(last["step"].integer ?? 0)"
+        + (group.runs.count > 1 ? " of the first seed" : "") + "</h3><div class=\"histograms\">"
         + histograms.joined() + "</div>"
     return
       "<details\(isOpen ? " open" : "")><summary>\(Markup.escaped(group.label))</summary>\(left)"
@@ -104,7 +110,9 @@ extension Report {
   var timing: Section? {
     var rows: [[Table.Field]] = []
     for group in groups.prefix(Self.mostGroups) {
-      let events = group.events("norms").joined().filter { !$0["times"].items.isEmpty }
+      // The first step touches memory for the first time.
+      let events = group.events("norms").flatMap { $0.count > 1 ? Array($0.dropFirst()) : $0 }
+        .filter { !$0["times"].items.isEmpty }
       guard let first = events.first else { continue }
       let uses = group.runs[0].run.configuration["norms"].items
       for place in first["times"].items.prefix(Self.mostLayers) {
@@ -114,7 +122,8 @@ extension Report {
         }
         func median(_ name: String) -> Double? {
           let values = times.compactMap { $0[name].double }.sorted()
-          return values.isEmpty ? nil : values[values.count / 2]
+          guard !values.isEmpty else { return nil }
+          return (values[(values.count - 1) / 2] + values[values.count / 2]) / 2
         }
         guard let forward = median("forward_us"), let backward = median("backward_us"),
           let copy = median("copy_us"), copy > 0
@@ -123,8 +132,10 @@ extension Report {
         let step = group.average(.stepTime).map { ($0.mean * 1000) }
         let fused = use?["fused"].items.compactMap(\.string).joined(separator: ", ") ?? ""
         func time(_ value: Double) -> Table.Field { .init(Markup.number(value), value: value) }
+        // What takes as long as reading the clock is not measured by it.
         func ratio(_ value: Double) -> Table.Field {
-          .init(String(format: "%.1f", value), value: value)
+          copy < 2
+            ? .init("–", isNumber: true) : .init(String(format: "%.1f", value), value: value)
         }
         rows.append(
           [
@@ -142,8 +153,8 @@ extension Report {
     }
     guard !rows.isEmpty else { return nil }
     let body =
-      "<p>Medians over the watched steps, in microseconds, beside a copy of the same tensor on as many"
-      + " threads. A copy reads and writes it once; forward cannot take less than that, and forward"
+      "<p>Medians over the watched steps, the first left out, in microseconds, beside a copy of the same tensor on"
+      + " as many threads; copies below 2 µs are too short to compare with. A copy reads and writes it once; forward cannot take less than that, and forward"
       + " with backward, which move it five times, not less than 2.5 copies, unless the tensor stays"
       + " in the cache from one pass to the next.</p>"
       + Table(
@@ -160,7 +171,7 @@ extension Report {
   var definitions: Section? {
     var seen: Set<String> = []
     let found = runs.runs.flatMap { $0.run.configuration["definitions"].items }.filter {
-      seen.insert($0["name"].string ?? "").inserted
+      seen.insert("\($0["name"].line) \($0["formula"].line)").inserted
     }
     guard !found.isEmpty else { return nil }
     let parts = found.map { norm in
@@ -172,7 +183,10 @@ extension Report {
           : "<pre>\(Markup.escaped(lines.joined(separator: "\n")))</pre>"
       }
       let paper = norm["paper"].string ?? ""
-      return "<article><h3>\(Markup.escaped(name))</h3>"
+      let isAlone = found.count { $0["name"] == norm["name"] } == 1
+      let hyper = norm["hyper"].fields.map { "\($0.name)=\($0.value.string ?? $0.value.line)" }
+      let title = isAlone ? name : "\(name)(\(hyper.joined(separator: ", ")))"
+      return "<article><h3>\(Markup.escaped(title))</h3>"
         + "<p>\(Markup.escaped(norm["summary"].string ?? ""))"
         + (paper.isEmpty ? "" : " <cite>\(Markup.escaped(paper))</cite>") + "</p>"
         + "<h4>In training</h4>\(lines("formula"))"
@@ -187,7 +201,7 @@ extension Report {
   private var properties: String? {
     guard let names = cards.first?.rows.map(\.name) else { return nil }
     return Table(
-      "Properties, as measured.", ["property"] + cards.map(\.norm),
+      "Properties, as measured with default settings.", ["property"] + cards.map(\.norm),
       names.indices.map { row in
         [.init(names[row])]
           + cards.map { .init($0.rows.indices.contains(row) ? $0.rows[row].value : "") }
@@ -244,9 +258,12 @@ extension Report {
       for name in scripts["files"].items.compactMap(\.string) {
         let inside = name.split(separator: "/").filter { $0 != ".." && $0 != "." }
           .joined(separator: "/")
+        // A link in somebody's folder may lead to what is not for others.
+        let path = named.run.folder + "/lua/" + inside
+        let folder = URL(fileURLWithPath: named.run.folder).resolvingSymlinksInPath().path
         guard
-          let data = FileManager.default.contents(atPath: named.run.folder + "/lua/" + inside),
-          data.count < 100_000
+          URL(fileURLWithPath: path).resolvingSymlinksInPath().path == folder + "/lua/" + inside,
+          let data = FileManager.default.contents(atPath: path), data.count < 100_000
         else { continue }
         parts.append(
           "<details><summary>\(Markup.escaped(name))</summary><pre>"

@@ -25,16 +25,29 @@ extension Report {
       return fields
     }
     var body = Table(
-      "Means over seeds ± half the 95 % interval; the best of a column is marked.",
+      (groups.contains { $0.runs.count > 1 }
+        ? "Means over seeds ± half the 95 % interval" : "Each run")
+        + (groups.count > 1 ? "; the best of a column is marked." : "."),
       summary.settings + summary.measures.map(\.rawValue) + ["runs"], rows
     ).html
-    let reasons = summary.rows.flatMap { row in
-      row.reasons.map { "\(row.labels.joined(separator: " ")): \($0)" }
+    var reasons: [(text: String, labels: [String])] = []
+    for row in summary.rows {
+      let label = row.labels.joined(separator: " ")
+      for reason in row.reasons {
+        if let at = reasons.firstIndex(where: { $0.text == reason }) {
+          reasons[at].labels.append(label)
+        } else {
+          reasons.append((reason, [label]))
+        }
+      }
     }
     if !reasons.isEmpty {
+      let lines = reasons.map {
+        "<li>\(Markup.escaped("\($0.text): \($0.labels.joined(separator: ", "))"))</li>"
+      }
       body +=
         "<details><summary>Why \(reasons.count == 1 ? "a run" : "runs") failed</summary><ul>"
-        + reasons.map { "<li>\(Markup.escaped($0))</li>" }.joined() + "</ul></details>"
+        + lines.joined() + "</ul></details>"
     }
     return Section(id: "results", title: "Results", body: body)
   }

@@ -30,21 +30,23 @@ public struct Report {
   let groups: [RunGroup]
   let cards: [Card]
   let version: String
-  /// How many runs there will be; nil when these are all.
-  let planned: Int?
+  /// Settings but the seed that are not the same everywhere.
+  let variedSettings: [String]
 
   /// Gathers a report.
   ///
   /// - Parameters:
   ///   - cards: of norms in use, as far as they are known.
   ///   - version: Norma's.
-  ///   - planned: how many runs there will be, while they are still running.
-  public init(_ runs: SavedRuns, cards: [Card] = [], version: String, planned: Int? = nil) {
+  public init(_ runs: SavedRuns, cards: [Card] = [], version: String) {
     self.runs = runs
-    groups = RunGroup.groups(runs)
+    let groups = RunGroup.groups(runs)
+    self.groups = groups
+    variedSettings = runs.settings.filter { name in
+      name != "seed" && Set(groups.map { $0.value(name) }).count > 1
+    }
     self.cards = cards
     self.version = version
-    self.planned = planned
   }
 
   /// The norms that the runs used, once each.
@@ -58,7 +60,9 @@ public struct Report {
 
   var experiments: [String] { runs.experiments }
   var title: String { experiments.joined(separator: ", ") }
-  var isUnfinished: Bool { planned != nil || runs.runs.contains { $0.run.end == nil } }
+  var isUnfinished: Bool {
+    runs.planned > runs.runs.count || runs.runs.contains { $0.run.end == nil }
+  }
 
   /// A part of the page.
   struct Section {
@@ -82,9 +86,12 @@ public struct Report {
         + "<h2 id=\"\(section.id)-title\">\(Markup.escaped(section.title))</h2>\(section.body)</section>"
     }
     let count = runs.runs.count
+    let unfinished = runs.runs.count { $0.run.end == nil }
     let state =
-      planned.map { "\(count) of \($0) runs so far" }
-      ?? "\(count) \(count == 1 ? "run" : "runs")" + (isUnfinished ? ", not all at their end" : "")
+      (runs.planned > count
+        ? "\(count) of \(runs.planned) runs so far" : "\(count) \(count == 1 ? "run" : "runs")")
+      + (unfinished > 0
+        ? ", \(unfinished) of them not at \(unfinished == 1 ? "its" : "their") end" : "")
     return """
       <!DOCTYPE html>
       <html lang="en">
@@ -119,12 +126,9 @@ public struct Report {
 
   /// The pictures on their own: curves and heat maps.
   public var figures: [Figure] {
-    var names: [String: Int] = [:]
+    var names: Set<String> = []
     func figure(_ title: String, _ svg: String) -> Figure {
-      let slug = Cell.slug(title)
-      names[slug, default: 0] += 1
-      let number = names[slug] ?? 1
-      return Figure(name: number > 1 ? "\(slug)-\(number)" : slug, svg: svg)
+      Figure(name: names.unused(Cell.slug(title)), svg: svg)
     }
     let style = ReportStyle.figure
     return curveCharts.map { figure($0.title, $0.svg(style: style)) }

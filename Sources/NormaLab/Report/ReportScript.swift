@@ -2,11 +2,13 @@
 enum ReportScript {
   static let page = #"""
     'use strict';
-    const number = (v, d) => !Number.isFinite(v) ? '–' : String(Number(v.toPrecision(d || 5)));
+    const number = (v, d) => !Number.isFinite(v) ? '–' : v !== 0 && (Math.abs(v) >= 1e7 || Math.abs(v) < 1e-4)
+      ? v.toExponential((d || 5) - 1).replace(/\.?0*e\+?/, 'e') : String(Number(v.toPrecision(d || 5)));
     const charts = [...document.querySelectorAll('figure.chart')].map(figure => ({
       figure, svg: figure.querySelector(':scope > svg'),
       data: JSON.parse(figure.querySelector('script').textContent),
       hidden: new Set(), readout: figure.querySelector('.readout'), at: -1 }));
+    for (const { data } of charts) for (const s of data.series) { s.x ??= data.x; s.low ??= []; s.high ??= []; }
     const smooth = document.getElementById('smooth'), scale = document.getElementById('scale');
     const NS = 'http://www.w3.org/2000/svg';
     const element = (name, attributes, text) => {
@@ -37,6 +39,7 @@ enum ReportScript {
         const steps = last - first > 3 ? [1] : [1, 2, 5], every = Math.max(1, Math.floor((last - first + 1) / 6));
         for (let p = first; p <= last; p++) if (p % every === 0)
           for (const s of steps) { const t = s * Math.pow(10, p); if (t >= low * .999 && t <= high * 1.001) ticks.push(t); }
+        if (ticks.length < 2) return { ticks: axis(values, false, true).ticks, place: v => Math.log(v / low) / Math.log(high / low) };
       } else {
         if (high - low <= Math.abs(high) * 1e-9) { const room = Math.abs(high) * .1; if (high === 0) high = 1; else { low -= room; high += room; } }
         const step = round((high - low) / 5);
@@ -45,11 +48,10 @@ enum ReportScript {
       }
       return { ticks, place: v => log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low) };
     }
-    const isSteps = chart => chart.data.x === 'step';
     function draw(chart) {
       const { data, svg, hidden } = chart, [left, right, top, bottom] = data.box, [width, height] = data.size;
       const shown = data.series.map((s, i) => i).filter(i => !hidden.has(i));
-      const weight = isSteps(chart) ? Number(smooth.value) : 0;
+      const weight = Number(smooth.value);
       chart.drawn = data.series.map(s => ({ y: smoothed(s.y, weight),
         low: weight ? [] : s.low, high: weight ? [] : s.high }));
       const all = [];
@@ -60,11 +62,11 @@ enum ReportScript {
       if (!all.length) return;
       const wanted = scale.value === 'auto' ? data.log : scale.value === 'log';
       const positive = all.filter(v => v > 0), log = wanted && positive.length > 0;
-      const y = axis(log ? chart.drawn.flatMap((d, i) => hidden.has(i) ? [] : d.y.filter(v => v > 0)) : all, log);
+      const y = axis(log ? positive : all, log);
       const x = axis(data.series.flatMap(s => s.x), false, true);
       const px = v => left + x.place(v) * (width - left - right);
       const py = v => v === null || (log && !(v > 0)) ? null :
-        top + (1 - Math.min(Math.max(y.place(v), -1), 2)) * (height - top - bottom);
+        top + (1 - Math.min(Math.max(y.place(v), 0), 1)) * (height - top - bottom);
       chart.px = px;
       const pixel = v => Math.round(v * 10) / 10;
       data.series.forEach((s, i) => {
@@ -101,7 +103,7 @@ enum ReportScript {
       const [, , top, bottom] = data.box;
       cross.setAttribute('d', 'M' + chart.px(x) + ' ' + top + 'V' + (data.size[1] - bottom));
       const words = data.series.map((s, i) => {
-        if (hidden.has(i)) return null;
+        if (hidden.has(i) || x < s.x[0] || x > s.x[s.x.length - 1]) return null;
         let best = 0;
         s.x.forEach((v, k) => { if (Math.abs(v - x) < Math.abs(s.x[best] - x)) best = k; });
         const value = chart.drawn[i].y[best];
@@ -109,7 +111,7 @@ enum ReportScript {
         const { low, high } = chart.drawn[i];
         return s.name + ' ' + number(value) + (high.length ? ' (' + number(low[best]) + ' to ' + number(high[best]) + ')' : '');
       }).filter(Boolean);
-      chart.readout.textContent = data.x + ' ' + number(x, 6) + ': ' + words.join(', ');
+      chart.readout.textContent = 'step ' + number(x, 6) + ': ' + words.join(', ');
     }
     function forget(chart) { chart.svg.querySelector('.cross')?.remove(); chart.readout.textContent = ''; chart.at = -1; }
     for (const chart of charts) {

@@ -42,8 +42,11 @@ enum ReportStyle {
     "--paper:#16181c;--ink:#e8e8ea;--soft:#a3a8b0;--rule:#383c44;--tint:#20242a;--link:#7cc4ff;"
     + variables(dark)
 
-  /// For a picture on its own.
-  static let figure = "svg{\(lightBase)}" + charts + series
+  /// For a picture on its own: colours as they are, since not every reader of SVG knows variables.
+  static let figure = lightBase.split(separator: ";").reduce(charts + series) { text, rule in
+    let parts = rule.split(separator: ":")
+    return text.replacing("var(\(parts[0]))", with: parts[1])
+  }
 
   /// For the page.
   static let page =

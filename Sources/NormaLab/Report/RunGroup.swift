@@ -6,17 +6,17 @@ struct RunGroup {
   /// What sets it apart among the others.
   let label: String
 
-  /// The runs in groups, in the order in which they are met; runs of different experiments do not mix.
+  /// The runs in groups, in the order in which they are met; runs of different sources do not mix.
   static func groups(_ saved: SavedRuns) -> [RunGroup] {
     var keys: [[String]] = []
     var found: [[String]: [SavedRuns.Named]] = [:]
     let names = saved.settings.filter { $0 != "seed" }
-    let experiments = saved.experiments
+    let hasSeveral = saved.sources.count > 1
     for named in saved.runs {
       let values = names.map { named.run.setting($0) }
       // A run without settings stands for itself.
       let own = named.run.configuration["settings"].fields.isEmpty ? [named.name] : []
-      let key = [named.experiment] + values + own
+      let key = [named.source] + values + own
       if found[key] == nil { keys.append(key) }
       found[key, default: []].append(named)
     }
@@ -24,7 +24,7 @@ struct RunGroup {
       let settings = zip(names, key.dropFirst()).filter { !$0.1.isEmpty }
       let words = settings.map { "\($0.0)=\($0.1)" }
       let runs = found[key] ?? []
-      let head = experiments.count > 1 && !words.isEmpty ? [key[0]] : []
+      let head = hasSeveral && !words.isEmpty ? [key[0]] : []
       // Runs that differ in the seed alone are the experiment.
       let name = words.isEmpty ? [runs.count > 1 ? key[0] : runs.first?.name ?? ""] : words
       return RunGroup(
@@ -33,8 +33,9 @@ struct RunGroup {
     }
   }
 
-  /// The experiment the runs belong to.
+  /// The experiment the runs belong to, and where they are kept.
   var experiment: String { runs.first?.experiment ?? "" }
+  var source: String { runs.first?.source ?? "" }
 
   func value(_ setting: String) -> String? { settings.first { $0.name == setting }?.value }
 
@@ -78,21 +79,30 @@ struct RunGroup {
     _ name: String, style: Int, _ events: [[JSONValue]], points limit: Int = 150,
     _ value: (JSONValue) -> Double?
   ) -> LineChart.Series {
-    var steps: [Int: [Double]] = [:]
-    for run in events {
-      var points = run.compactMap { event -> (Int, Double)? in
-        guard let step = event["step"].integer, let value = value(event) else { return nil }
+    let found = events.map { run in
+      run.compactMap { event -> (step: Int, value: Double)? in
+        guard let step = event["step"].integer, (0...1 << 50).contains(step),
+          let value = value(event)
+        else {
+          return nil
+        }
         return (step, value)
       }
-      // A mean of neighbours, at the last of them; the same in all runs of equal length.
-      let size = (points.count + limit - 1) / max(limit, 1)
-      if size > 1 {
-        points = stride(from: 0, to: points.count, by: size).map { start in
-          let part = points[start..<min(start + size, points.count)]
-          return (part.last?.0 ?? 0, part.reduce(0) { $0 + $1.1 } / Double(part.count))
-        }
+    }
+    // One width for all, so that runs that ended early still meet the others: the mean of the values in each
+    // stretch of steps, at its end.
+    let most = found.map(\.count).max() ?? 0
+    let last = found.compactMap { $0.last?.step }.max() ?? 0
+    let width = most > limit ? max((last + limit - 1) / limit, 1) : 1
+    var steps: [Int: [Double]] = [:]
+    for run in found {
+      var parts: [Int: (sum: Double, count: Int)] = [:]
+      for (step, value) in run {
+        let end = min((step + width - 1) / width * width, last)
+        parts[end, default: (0, 0)].sum += value
+        parts[end]?.count += 1
       }
-      for (step, value) in points { steps[step, default: []].append(value) }
+      for (end, part) in parts { steps[end, default: []].append(part.sum / Double(part.count)) }
     }
     let order = steps.keys.sorted()
     let values = order.map { steps[$0] ?? [] }

@@ -123,17 +123,18 @@ public struct Difference: Sendable {
       halfInterval = nil
       return
     }
-    let (u, v) = (a * a / Double(first.count), b * b / Double(second.count))
-    guard u + v > 0 else {
-      halfInterval = 0
+    let (u, v) = (a / Double(first.count).squareRoot(), b / Double(second.count).squareRoot())
+    let spread = (u * u + v * v).squareRoot()
+    guard spread > 0, spread.isFinite else {
+      halfInterval = spread == 0 ? 0 : nil
       return
     }
+    let share = (u / spread) * (u / spread)
+    let rest = 1 - share
     let degrees =
-      (u + v) * (u + v)
-      / (u * u / Double(first.count - 1) + v * v / Double(second.count - 1))
+      1 / (share * share / Double(first.count - 1) + rest * rest / Double(second.count - 1))
     // Rounded down, which widens the interval.
-    halfInterval =
-      Student.quantile(degrees: max(Int(degrees.rounded(.down)), 1)) * (u + v).squareRoot()
+    halfInterval = Student.quantile(degrees: max(Int(degrees), 1)) * spread
   }
 
   /// Whether zero lies outside the interval.

@@ -70,12 +70,14 @@ public struct CellResult: Sendable {
       fields.append(.init("code", .text(error.code.id)))
       fields.append(.init("exit_status", .int(Int(error.code.exitStatus))))
       fields.append(.init("reason", .text(error.message)))
+      if let help = error.help { fields.append(.init("help", .text(help))) }
     }
     fields.append(.init("steps", .int(steps)))
     if stoppedEarly { fields.append(.init("stopped_early", true)) }
     for measure in Measure.allCases {
       guard let value = measures[measure] else { continue }
-      let json = measure == .parameters ? .int(Int(value)) : JSONValue.number(value)
+      let whole = measure == .parameters ? Int(exactly: value) : nil
+      let json = whole.map { JSONValue.int($0) } ?? .number(value)
       fields.append(.init(measure.rawValue, json))
     }
     return fields

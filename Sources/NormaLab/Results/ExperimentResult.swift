@@ -91,7 +91,10 @@ public struct ExperimentResult: Sendable {
   /// The value of an axis that a label means.
   private func value(_ label: String, of axis: String) throws(NormaError) -> SettingValue {
     let values = spec.axes.first { $0.name == axis }?.values ?? []
-    if let value = values.first(where: { $0.matches(label) }) { return value }
+    // A label says which; a bare name, where it means but one.
+    if let value = values.first(where: { $0.label == label }) { return value }
+    let named = values.filter { $0.matches(label) }
+    if named.count == 1 { return named[0] }
     throw NormaError(
       .usage,
       "'\(axis)' has no value '\(label)'"
@@ -122,9 +125,10 @@ public struct ExperimentResult: Sendable {
     let (a, b) = (try values(first), try values(second))
     // In the order of the cells: sums of floating-point numbers depend on it.
     var differences: [Double] = []
-    for result in cells where result.cell.value(axis)?.matches(first) == true {
+    let before = try value(first, of: axis)
+    for result in cells where result.cell.value(axis) == before {
       let key = result.cell.settings.filter { $0.name != axis }
-      if let before = a[key], let after = b[key] { differences.append(after - before) }
+      if let start = a[key], let end = b[key] { differences.append(end - start) }
     }
     guard let average = Average(differences) else {
       throw NormaError(

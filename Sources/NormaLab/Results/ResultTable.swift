@@ -101,18 +101,9 @@ extension ResultTable.Field {
     let completed = cells.filter { if case .completed = $0.status { true } else { false } }
     average = Average(completed.compactMap { $0[measure] }.filter(\.isFinite))
     reasons = cells.compactMap(\.shortReason)
-    func number(_ value: Double) -> String {
-      let small = value != 0 && abs(value) < 5e-4
-      return small && measure.decimals == 4
-        ? String(format: "%.1e", value) : String(format: "%.\(measure.decimals)f", value)
-    }
     var words: [String] = []
     if let average {
-      words.append(
-        number(average.mean)
-          + ((spread == .deviation ? average.deviation : average.halfInterval).map {
-            " ± " + String(format: "%.\(measure.decimals)f", $0)
-          } ?? ""))
+      words.append(RunSummary.text(average, measure, spread))
     }
     if let reason = reasons.first {
       words.append(average == nil ? reason : "(\(reasons.count) \(reason))")

@@ -28,36 +28,41 @@ public struct RunSummary: Sendable {
   /// - Parameter measures: nil for all that some run ended with, but for those that stand for others.
   init(_ saved: SavedRuns, _ groups: [RunGroup], measures chosen: [Measure]? = nil) {
     let names = saved.settings.filter { $0 != "seed" }
-    let hasSeveral = saved.experiments.count > 1
-    settings = (hasSeveral ? ["experiment"] : []) + (names.isEmpty ? ["run"] : names)
+    let hasSeveral = saved.sources.count > 1 && !names.isEmpty
+    settings = (hasSeveral ? ["folder"] : []) + (names.isEmpty ? ["run"] : names)
     let all = saved.measures
     let doubled: [Measure] = all.contains(.trainLoss) ? [.accuracy, .loss] : []
     let measures = chosen ?? all.filter { !doubled.contains($0) && $0 != .seconds }
     self.measures = measures
     let averages = groups.map { group in measures.map { group.average($0) } }
-    let best = measures.indices.map { column -> Double? in
-      let means = averages.compactMap { $0[column]?.mean }
+    // Of one experiment: others may be of other data.
+    func best(_ column: Int, _ experiment: String) -> Double? {
+      let means = zip(groups, averages).compactMap { group, averages in
+        group.experiment == experiment ? averages[column]?.mean : nil
+      }
       guard means.count > 1, measures[column] != .parameters else { return nil }
       return measures[column].isBetterHigh ? means.max() : means.min()
     }
     rows = zip(groups, averages).map { group, averages in
       Row(
-        labels: (hasSeveral ? [group.experiment] : [])
+        labels: (hasSeveral ? [group.source] : [])
           + (names.isEmpty ? [group.label] : names.map { group.value($0) ?? "" }),
         averages: averages,
-        isBest: averages.indices.map { best[$0] != nil && averages[$0]?.mean == best[$0] },
+        isBest: averages.indices.map { column in
+          best(column, group.experiment).map { $0 == averages[column]?.mean } ?? false
+        },
         runs: group.runs.count, misfortunes: group.misfortunes, reasons: group.reasons)
     }
   }
 
   /// An average as people read it.
   public static func text(
-    _ average: Average, _ measure: Measure, _ spread: ResultTable.Spread, sign: String = " ± "
+    _ average: Average, _ measure: Measure, _ spread: ResultTable.Spread
   ) -> String {
     let number = { (value: Double) in measure.text(value) }
     let half = spread == .deviation ? average.deviation : average.halfInterval
     guard measure != .parameters, let half else { return number(average.mean) }
-    return number(average.mean) + sign + number(half)
+    return number(average.mean) + " ± " + number(half)
   }
 }
 

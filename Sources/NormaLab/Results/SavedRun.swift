@@ -152,7 +152,7 @@ extension CellResult {
       let code = NormaError.Code(
         end["code"].string ?? "failure",
         exitStatus: end["exit_status"].integer.flatMap { Int32(exactly: $0) } ?? 1)
-      status = .failed(NormaError(code, end["reason"].string ?? "failed"))
+      status = .failed(NormaError(code, end["reason"].string ?? "failed", help: end["help"].string))
     default: status = .completed
     }
     var measures: [Measure: Double] = [:]

@@ -69,7 +69,7 @@ final class CellRun {
       network = try Network(
         model, registry: registry, batch: cell.batch,
         evaluationBatch: max(cell.batch, 128), training: training, executor: options.executor,
-        threads: options.threads, seed: cell.seed)
+        threads: options.threads, seed: cell.seed, observes: spec.observations != .never)
     } catch {
       throw error.at(spec.place)
     }
@@ -149,7 +149,7 @@ final class CellRun {
   /// Runs `count` steps and says how long one takes, in seconds; for dry runs.
   func timeSteps(_ count: Int) throws(NormaError) -> Double {
     for _ in 0..<count { _ = try step() }
-    return times.median
+    return times.least
   }
 
   private func trainEpoch(_ epoch: Int) throws(NormaError) -> Bool {
@@ -238,7 +238,10 @@ final class CellRun {
       labels: UnsafeBufferPointer(start: classes, count: count * splits.train.labelCount),
       step: steps, observing: observations.isDue(steps + 1, of: totalSteps))
     progress.steps += 1
-    times.add((ContinuousClock.now - start) / .seconds(1))
+    // A step that was watched is no measure, unless all are.
+    if result.observation == nil || observations == .every(1) {
+      times.add((ContinuousClock.now - start) / .seconds(1))
+    }
     return result
   }
 
@@ -264,6 +267,11 @@ private struct StepTimes {
   mutating func add(_ value: Double) {
     seconds[count % seconds.count] = value
     count += 1
+  }
+
+  /// The shortest but the first.
+  var least: Double {
+    seconds[(count > 1 ? 1 : 0)..<max(min(count, seconds.count), 1)].min() ?? 0
   }
 
   var median: Double {

@@ -86,7 +86,7 @@ extension Lab {
     let files =
       options.writes
       ? ["run.json", "lua/", "events.jsonl", "final.safetensors"].map { base + $0 }
-        + (cells.count > 1 ? [folder + "/sweep.json"] : [])
+        + (cells.count > 1 ? ["sweep.json", "report.html"].map { folder + "/" + $0 } : [])
       : []
     let model = try cells.first?.model.fitting(
       splits.train.windows(of: cells.first?.model.input.first ?? 1))
@@ -101,7 +101,7 @@ extension Lab {
   ) -> ExperimentPlan.PlannedCell {
     do throws(NormaError) {
       let run = try CellRun(cell, of: spec, on: splits, options, registry: registry) { _ in }
-      let seconds = try run.timeSteps(min(3, run.totalSteps))
+      let seconds = try run.timeSteps(min(4, run.totalSteps))
       return ExperimentPlan.PlannedCell(
         cell: cell, parameters: run.network.parameterCount, bytes: run.network.plannedBytes,
         norms: run.network.norms, steps: run.totalSteps, stepSeconds: seconds, failure: nil)

@@ -70,12 +70,13 @@ extension Lab {
   /// What the norms are: formulas and their gradients, for whoever reads the folder without the scripts.
   private func definitions(_ uses: [NormUse]) -> [JSONValue] {
     var seen: Set<String> = []
-    return uses.filter { seen.insert($0.name).inserted }.compactMap { use in
+    return uses.filter { seen.insert("\($0.name) \($0.json["hyper"].line)").inserted }.compactMap {
+      use in
       guard let entry = try? registry.entry(use.name) else { return nil }
       let formula = try? entry.provider.definition?.formula(
         hyper: use.hyper, channels: use.channels)
       return [
-        "name": .text(use.name), "summary": .text(entry.schema.summary),
+        "name": .text(use.name), "hyper": use.json["hyper"], "summary": .text(entry.schema.summary),
         "paper": .text(entry.schema.paper),
         "formula": .list(formula?.forward.map { .text($0) } ?? []),
         "gradient": .list(formula?.gradient.map { .text($0) } ?? []),

@@ -94,7 +94,9 @@ public final class Lab {
       return nil
     }
     let path = try Folder.place(name, in: folder, for: "report", such: "report.html")
-    try report(folder, path, nil)
+    let cells = result.cells.map { $0.cell.folderName(of: result.cells.count) }
+      .filter { SavedRun.exists(in: "\(folder)/\($0)") }
+    try report(folder, result.cells.count > 1 ? cells : [], path)
     return path
   }
 

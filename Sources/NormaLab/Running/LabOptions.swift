@@ -36,10 +36,9 @@ public struct LabOptions {
   public var processor = ""
   /// Whether to stop; asked at every step.
   public var isInterrupted: () -> Bool = { false }
-  /// Writes what a folder holds as a page to a path; told how many runs there will be while some are still to
-  /// come.
+  /// Writes cells of a folder as a page to a path; without names the folder is the run.
   public var report:
-    ((_ folder: String, _ path: String, _ planned: Int?) throws(NormaError) -> Void)?
+    ((_ folder: String, _ cells: [String], _ path: String) throws(NormaError) -> Void)?
   /// The scripts that are running.
   public var sources: () -> [ScriptText] = { [] }
   /// Is told what happens.

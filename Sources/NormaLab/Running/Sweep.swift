@@ -8,8 +8,8 @@ final class Sweep {
   let splits: DataSplits
   /// nil when nothing is written.
   let folder: String?
-  /// When the report was written last, and how long that took.
-  private var reported: (at: ContinuousClock.Instant, took: Duration)?
+  /// How many cells were written last, when, and how long that took.
+  private var written: (cells: Int, at: ContinuousClock.Instant, took: Duration)?
 
   init(spec: ExperimentSpec, cells: [Cell], splits: DataSplits, folder: String?) {
     self.spec = spec
@@ -23,18 +23,34 @@ final class Sweep {
     folder.map { cells.count > 1 ? "\($0)/\(cell.folderName(of: cells.count))" : $0 }
   }
 
-  /// Writes the index of the cells that are done, and the report where it is due.
+  /// Writes the index of the cells that are done, and their report, where it is due.
   func write(_ results: [Int: CellResult], _ lab: Lab) throws(NormaError) {
     guard let folder, cells.count > 1 else { return }
     let done = cells.compactMap { results[$0.index] }
+    let start = ContinuousClock.now
+    // What takes long is rewritten less often, so that it costs one part in twenty at most.
+    if let written,
+      done.count == written.cells
+        || (done.count < cells.count && start < written.at + written.took * 20)
+    {
+      return
+    }
     try Folder.write(
       lab.sweepJSON(spec, cells, done).indented(depth: 3), to: folder + "/sweep.json")
-    guard let report = lab.options.report, !done.isEmpty else { return }
-    let isLast = done.count == cells.count
-    let start = ContinuousClock.now
-    // A page that takes long is rewritten less often, so that it costs one part in twenty at most.
-    if let reported, !isLast, start < reported.at + reported.took * 20 { return }
-    try report(folder, folder + "/report.html", isLast ? nil : cells.count)
-    reported = (.now, .now - start)
+    // Training does not end for a page that can be written again.
+    do throws(NormaError) {
+      if let report = lab.options.report, !done.isEmpty {
+        try report(folder, done.compactMap { name($0) }, folder + "/report.html")
+      }
+    } catch {
+      lab.options.observer(.warning("report.html: \(error.message)"))
+    }
+    written = (done.count, .now, .now - start)
+  }
+
+  /// The name of a cell's folder, where it left one.
+  private func name(_ result: CellResult) -> String? {
+    let name = result.cell.folderName(of: cells.count)
+    return folder.flatMap { SavedRun.exists(in: "\($0)/\(name)") ? name : nil }
   }
 }

@@ -53,7 +53,7 @@ extension ExperimentBindings {
     default:
       guard let steps = try? reader.optional("observe", as: Int.self), steps >= 1 else {
         throw reader.error(
-          "'observe' must be a number of steps >= 1, or false, got \(reader["observe"].quoted)",
+          "'observe' must be a number of steps >= 1, or false for never, got \(reader["observe"].quoted)",
           help: "observe = 100 watches the norms at every hundredth step")
       }
       return .every(steps)
@@ -91,7 +91,14 @@ extension ExperimentBindings {
       builder.name, options: builder.options.merging(options) { $1 }
     ) { values throws(NormaError) in
       var model = try builder.build(values)
-      model.norm = norm ?? model.norm
+      if let norm {
+        guard model.hasNormSlot else {
+          throw reader.error(
+            "'norm' is \(norm.label), but model '\(model.name)' has no slot for it",
+            help: "write nn.norm() without a name where the norm shall go")
+        }
+        model.norm = norm
+      }
       return model
     }
   }

@@ -36,7 +36,9 @@ enum NormLayerKind: LayerKind {
       activation: fuses ? plan.takeActivation() : nil)
     let axis = options.ints("axis") ?? [-1]
     let second = try plan.connections(options.spec, to: spec, on: x.shape, axis: axis)
-    let norm = try plan.norm(spec, on: x.shape, axis: axis, fusion: fusion)
+    let norm = try plan.norm(
+      spec, on: x.shape, axis: axis, fusion: fusion,
+      isBeforeRelu: fusion.activation == .relu || plan.isBeforeRelu)
     let (addend, fork) = (x.addend?.data, x.fork)
     addend?.use(at: plan.now)
     let sum = fusion.keepsSum ? plan.saved(bytes: 4 * plan.batch * x.count) : nil
@@ -167,15 +169,18 @@ extension Plan {
 
   /// Plans a norm of values of the given shape; `prefix` tells several norms of one layer apart.
   func norm(
-    _ spec: NormSpec, on shape: [Int], axis: [Int], prefix: String = "", fusion: Fusion = Fusion()
+    _ spec: NormSpec, on shape: [Int], axis: [Int], prefix: String = "", fusion: Fusion = Fusion(),
+    isBeforeRelu: Bool = false
   ) throws(NormaError) -> PlannedNorm {
     let layout = try TensorLayout(shape: [batch] + shape, axis: axis)
-    return try norm(spec, on: layout, prefix: prefix, fusion: fusion)
+    return try norm(
+      spec, on: layout, prefix: prefix, fusion: fusion, isBeforeRelu: isBeforeRelu)
   }
 
   /// Plans a norm of a tensor, be it values or a weight.
   func norm(
-    _ spec: NormSpec, on layout: TensorLayout, prefix: String, fusion: Fusion = Fusion()
+    _ spec: NormSpec, on layout: TensorLayout, prefix: String, fusion: Fusion = Fusion(),
+    isBeforeRelu: Bool = false
   ) throws(NormaError) -> PlannedNorm {
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     let kernel: any NormKernel
@@ -216,7 +221,7 @@ extension Plan {
     let site = NormObserver.Site(
       layer: path, norm: layer.entry.schema.name, outer: extent.outer, channels: extent.channels,
       inner: extent.inner, activation: fusion.activation,
-      isBeforeRelu: fusion.activation == .relu || isBeforeRelu,
+      isBeforeRelu: isBeforeRelu,
       parameters: parameters, buffers: buffers)
     return PlannedNorm(
       layer: layer, site: site, kernel: kernel,

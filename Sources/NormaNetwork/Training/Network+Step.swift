@@ -65,7 +65,13 @@ extension Network {
           + " \(labels.count)")
     }
     try fill(program, input, labels)
-    let observer = observing ? NormObserver(memory, scratch: scratch, threads: threads) : nil
+    let watching = observing ? watchProgram : nil
+    guard watching != nil || !observing else {
+      throw NormaError(.usage, "model '\(spec.name)' was not built to be watched")
+    }
+    let observer = watching.map { _ in
+      NormObserver(memory, scratch: scratch, threads: threads)
+    }
     let run = run(step: step, observer: observer)
     lastStep = step
     ck_serial_libraries()
@@ -76,15 +82,13 @@ extension Network {
     try program.backward(run)
     // Before the update, so that both modes are seen with the same parameters; the gradients are kept
     // apart from what a pass writes.
-    let observation = try observer.map { observer throws(NormaError) in
+    var observation: StepObservation?
+    if let observer, let watching {
       observer.isInference = true
-      let samples = min(batch, evaluationBatch)
-      let some = UnsafeBufferPointer(rebasing: labels.prefix(samples * positions))
-      let values = input.prefix(samples * spec.input.reduce(1, *))
-      try fill(evaluationProgram, UnsafeBufferPointer(rebasing: values), some)
-      try evaluationProgram.forward(run)
-      let loss = lossPass(evaluationProgram, count: some.count, gradient: false, run).loss
-      return StepObservation(
+      try fill(watching, input, labels)
+      try watching.forward(run)
+      let loss = lossPass(watching, count: labels.count, gradient: false, run).loss
+      observation = StepObservation(
         norms: observer.observations, inferenceLoss: loss, times: observer.times)
     }
     let norm = update(run)

@@ -28,6 +28,8 @@ public final class Network {
   private let arena: Arena
   let trainingProgram: Program?
   let evaluationProgram: Program
+  /// Inference on the samples of a step, for what is watched; nil where nothing can be.
+  let watchProgram: Program?
   private let optimizer: Optimizer?
   let labels: UnsafeMutableBufferPointer<Int32>
   let losses: UnsafeMutableBufferPointer<LossPart>
@@ -40,21 +42,23 @@ public final class Network {
   ///   - evaluationBatch: the most samples evaluated at once; `batch` when nil.
   ///   - training: nil builds a network without gradients.
   ///   - seed: initial parameters depend on it and their names alone.
+  ///   - observes: whether training steps may watch the norms.
   /// - Throws: `usage` naming model, layer, shapes and the script's line.
   public convenience init(
     _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
-    training: TrainingSpec?, executor: Executor = .tiles, threads: Int = 1, seed: UInt64 = 0
+    training: TrainingSpec?, executor: Executor = .tiles, threads: Int = 1, seed: UInt64 = 0,
+    observes: Bool = false
   ) throws(NormaError) {
     try self.init(
       spec, registry: registry, batch: batch, evaluationBatch: evaluationBatch,
       training: training, executor: executor, threads: threads, seed: seed,
-      wantsInputGradient: false)
+      observes: observes, wantsInputGradient: false)
   }
 
   package init(
     _ spec: ModelSpec, registry: NormRegistry, batch: Int, evaluationBatch: Int? = nil,
     training: TrainingSpec?, executor: Executor = .tiles, threads: Int = 1, seed: UInt64 = 0,
-    wantsInputGradient: Bool, fusesNeighbours: Bool = true
+    observes: Bool = false, wantsInputGradient: Bool, fusesNeighbours: Bool = true
   ) throws(NormaError) {
     let evaluationBatch = evaluationBatch ?? batch
     guard batch >= 1, evaluationBatch >= 1 else {
@@ -98,6 +102,8 @@ public final class Network {
     }
     let train = try training.map { _ throws(NormaError) in try plan(.train, batch) }
     let infer = try plan(.infer, evaluationBatch)
+    let isApart = observes && training != nil && evaluationBatch != batch
+    let watch = try isApart ? plan(.infer, batch) : nil
     executor.settle()
     if training != nil, state.parameters.isEmpty {
       throw NormaError(
@@ -106,7 +112,7 @@ public final class Network {
     }
 
     // Both programs use the same memory: nothing lives from one step to the next but the state.
-    let bytes = max(train.map { arrange($0.0.slots) } ?? 0, arrange(infer.0.slots))
+    let bytes = [train, infer, watch].compactMap { $0.map { arrange($0.0.slots) } }.max() ?? 0
     arena = try Arena(bytes: bytes)
     memory = try StateMemory(
       state, training: training != nil, optimizerStates: training?.optimizer.stateCount ?? 0)
@@ -116,6 +122,10 @@ public final class Network {
       try Program(plan, input: input, output: output, memory: places)
     }
     evaluationProgram = try Program(infer.0, input: infer.1, output: infer.2, memory: places)
+    let watching = try watch.map { plan, input, output throws(NormaError) in
+      try Program(plan, input: input, output: output, memory: places)
+    }
+    watchProgram = watching ?? (evaluationBatch == batch ? evaluationProgram : nil)
     optimizer = training.map { [memory] in Optimizer($0, memory) }
     outputShape = infer.2.shape
     let rows = max(batch, evaluationBatch) * outputShape.dropLast().reduce(1, *)

@@ -73,7 +73,7 @@ public struct ParameterObservation: Sendable, Hashable {
   public let low: Double
   /// The largest value.
   public let high: Double
-  /// How many values lie in each of equal parts of `low...high`.
+  /// How many finite values lie in each of equal parts of `low...high`.
   public let counts: [Int]
   /// The Euclidean length of the gradient.
   public let gradient: Double

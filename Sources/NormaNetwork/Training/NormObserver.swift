@@ -143,38 +143,47 @@ final class NormObserver {
   }
 }
 
-/// The moments of each channel and of all values.
+/// The moments of each channel and of all values, exact where the mean is far larger than the spread.
 private struct ChannelMoments {
+  private var shifts: [Double]
   private var sums: [Double]
   private var squares: [Double]
   private var tops: [Float]
   private let count: Double
 
   init(_ site: NormObserver.Site, _ values: UnsafePointer<Float>) {
-    sums = [Double](repeating: 0, count: site.channels)
-    squares = sums
+    shifts = [Double](repeating: 0, count: site.channels)
+    sums = shifts
+    squares = shifts
     tops = [Float](repeating: -.infinity, count: site.channels)
     count = Double(site.outer * site.inner)
     ck_net_channel_moments(
-      site.outer, site.channels, site.inner, values, &sums, &squares, &tops)
+      site.outer, site.channels, site.inner, values, &shifts, &sums, &squares, &tops)
   }
 
   subscript(channel: Int) -> Moments {
-    Moments(sum: sums[channel], squares: squares[channel], count: count)
+    let above = sums[channel] / count
+    return Moments(
+      mean: shifts[channel] + above, variance: squares[channel] / count - above * above)
   }
 
+  /// The channels together: their own variances, and that of their means.
   var whole: Moments {
-    Moments(
-      sum: sums.reduce(0, +), squares: squares.reduce(0, +), count: count * Double(sums.count))
+    let channels = sums.indices.map { self[$0] }
+    let mean = channels.reduce(0) { $0 + $1.mean } / Double(max(channels.count, 1))
+    let variance = channels.reduce(0) { sum, channel in
+      let away = channel.mean - mean
+      return sum + channel.deviation * channel.deviation + away * away
+    }
+    return Moments(mean: mean, variance: variance / Double(max(channels.count, 1)))
   }
 
   var deadShare: Double { Double(tops.count { $0 <= 0 }) / Double(max(tops.count, 1)) }
 }
 
 extension Moments {
-  fileprivate init(sum: Double, squares: Double, count: Double) {
-    mean = sum / count
-    let variance = squares / count - mean * mean
+  fileprivate init(mean: Double, variance: Double) {
+    self.mean = mean
     deviation = variance > 0 ? variance.squareRoot() : variance.isNaN ? .nan : 0
   }
 }
@@ -183,29 +192,21 @@ extension ParameterObservation {
   /// Parts of a histogram.
   static let parts = 24
 
-  fileprivate init(_ name: String, _ values: UnsafeBufferPointer<Float>, gradient: Double) {
+  fileprivate init(_ name: String, _ given: UnsafeBufferPointer<Float>, gradient: Double) {
     self.name = name
     self.gradient = gradient
-    var (sum, squares) = (0.0, 0.0)
-    var (low, high) = (Double.infinity, -Double.infinity)
-    for value in values {
-      let value = Double(value)
-      sum += value
-      squares += value * value
-      low = min(low, value)
-      high = max(high, value)
-    }
-    moments = Moments(sum: sum, squares: squares, count: Double(values.count))
+    let count = Double(max(given.count, 1))
+    let mean = given.reduce(0) { $0 + Double($1) } / count
+    let squares = given.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+    moments = Moments(mean: mean, variance: squares / count)
+    let values = given.lazy.filter(\.isFinite).map(Double.init)
+    low = values.min() ?? .nan
+    high = values.max() ?? .nan
     var counts = [Int](repeating: 0, count: Self.parts)
-    if low.isFinite, high.isFinite {
-      let scale = high > low ? Double(Self.parts) / (high - low) : 0
-      for value in values {
-        let part = Int((Double(value) - low) * scale)
-        counts[min(max(part, 0), Self.parts - 1)] += 1
-      }
+    let scale = high > low ? Double(Self.parts) / (high - low) : 0
+    for value in values {
+      counts[min(max(Int((value - low) * scale), 0), Self.parts - 1)] += 1
     }
-    self.low = low
-    self.high = high
     self.counts = counts
   }
 }

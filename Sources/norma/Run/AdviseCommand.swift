@@ -84,7 +84,7 @@ struct AdviseCommand: ParsableCommand {
     display.end()
     guard !found.isEmpty else {
       throw NormaError(
-        .usage, "'\(file)' has no experiment, and advice goes by a model with its data",
+        .script, "'\(file)' has no experiment, and advice goes by a model with its data",
         help: "end it with: experiment { model = \"...\", data = ..., train = ... }")
     }
     if output.json {
@@ -152,15 +152,21 @@ extension Advice {
     var lines = [StyledText("advice for '\(facts.name)'", .bold)] + wrapped(facts.text, 2)
     lines += wrapped("now: " + current.map(\.label).joined(separator: ", "), 2)
     if let evidence { lines += [""] + evidence.lines(wrapped) }
-    lines += ["", StyledText("by what is known", .bold)]
-    for (index, choice) in choices.enumerated() {
+    lines += [
+      "",
+      StyledText("by what is known", .bold)
+        + "   what speaks against each: 1 may show in results, 4 and more spoils a run",
+    ]
+    for choice in choices {
       var words = [choice.cost.map { "against it \($0)" } ?? "ruled out"]
       if let bytes = choice.bytes { words.append(NumberText.bytes(bytes)) }
       if let seconds = choice.stepSeconds {
         words.append(NumberText.number(seconds * 1000, decimals: 2) + " ms a step")
       }
+      // Those with the same cost share a place; the cheapest stands first.
+      let place = choices.firstIndex { $0.cost == choice.cost }.map { $0 + 1 } ?? 0
       lines.append(
-        StyledText(choice.cost == nil ? "  –  " : "  \(index + 1)  ")
+        StyledText(choice.cost == nil ? "  –  " : "  \(place)  ")
           + StyledText(choice.norm.label, .bold) + StyledText("   " + words.joined(separator: ", "))
       )
       for reason in choice.reasons {
@@ -170,7 +176,7 @@ extension Advice {
     if !risks.isEmpty {
       lines += ["", StyledText("risks", .bold)]
       for risk in risks {
-        lines += wrapped("! \(risk.text) (\(risk.source))", 2)
+        lines += wrapped("\(risk.change == nil ? "·" : "!") \(risk.text) (\(risk.source))", 2)
         if let change = risk.change { lines += wrapped("write: \(change)", 4, style: .cyan) }
       }
     }
@@ -200,12 +206,13 @@ extension AdviceEvidence {
     lines += wrapped(
       "of \(pairs.count) pairs that the advice puts in order, \(count(.held)) differ clearly as it says,"
         + " \(count(.disagrees)) the other way, and \(count(.unclear)) not clearly", 2, .plain)
+    var told: Set<String> = []
     for pair in pairs where pair.verdict == .disagrees {
       let text = pair.comparison?.text ?? "\(pair.better.label) failed"
       lines += wrapped(
         "! the advice puts \(pair.better.label) before \(pair.worse.label), these runs do not: \(text)",
         2, .yellow)
-      if let rule = pair.rule {
+      if let rule = pair.rule, told.insert(rule.text).inserted {
         lines += wrapped(
           "the rule: \(rule.text) (\(rule.source)); these runs are of \(steps) steps and this model",
           4, .dim)

@@ -158,8 +158,8 @@ struct RunCommand: ParsableCommand {
     options.print = { if !isSilent { display.print($0) } }
     let registry = try registryOptions.knownNorms()
     let writer = ReportWriter(registry)
-    lab.report = { folder, path, planned throws(NormaError) in
-      try writer.report([folder], planned: planned).write(to: path)
+    lab.report = { folder, cells, path throws(NormaError) in
+      try writer.report(try SavedRuns(folder, cells: cells)).write(to: path)
     }
     let laboratory = Lab(registry: registry, options: lab)
     let session = try ScriptSession(registry: laboratory.registry, options: options)

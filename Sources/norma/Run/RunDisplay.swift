@@ -140,7 +140,8 @@ final class RunDisplay {
   private func show(_ sweep: SweepProgress) {
     // What runs counts as far as it is.
     let begun = sweep.running.reduce(0.0) {
-      $0 + Double($1.steps) / Double(max($1.totalSteps, 1))
+      // As long as it is not known of how many, none count.
+      $0 + ($1.totalSteps > 0 ? min(Double($1.steps) / Double($1.totalSteps), 1) : 0)
     }
     estimate.record(
       step: Int(1000 * (Double(sweep.done) + begun)),

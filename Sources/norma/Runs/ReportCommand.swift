@@ -45,9 +45,15 @@ struct ReportCommand: ParsableCommand {
         .usage, "nowhere to write to", help: "name the page: norma report RUN -o report.html")
     }
     try registryOptions.withRegistry { registry in
-      let report = try ReportWriter(registry).report(runs)
+      let report = try ReportWriter(registry).report(try SavedRuns(runs))
       if let output {
-        try report.write(to: output)
+        do throws(NormaError) {
+          try report.write(to: output)
+        } catch {
+          var error = error
+          error.help = "is its folder there, and may you write to it?"
+          throw error
+        }
         TextStream.output.write(output + "\n")
       }
       if let figures {
@@ -66,13 +72,10 @@ final class ReportWriter {
     self.registry = registry
   }
 
-  /// The report of some folders.
-  ///
-  /// - Parameter planned: how many runs there will be, while some are still to come.
-  func report(_ folders: [String], planned: Int? = nil) throws(NormaError) -> Report {
-    let runs = try SavedRuns(folders)
+  /// The report of some runs.
+  func report(_ runs: SavedRuns) throws(NormaError) -> Report {
     let cards = Report.norms(runs).compactMap { card($0) }
-    return Report(runs, cards: cards, version: Norma.version, planned: planned)
+    return Report(runs, cards: cards, version: Norma.version)
   }
 
   /// What is known of a norm; nil where the registry does not have it.

@@ -40,7 +40,7 @@ struct RunsListCommand: ParsableCommand {
     let experiment: String
     let started: String
     let runs: Int
-    let unfinished: Int
+    let state: String
     let best: [String: Double]
   }
 
@@ -54,7 +54,13 @@ struct RunsListCommand: ParsableCommand {
     for name in names {
       // What is no run, or damaged, is not for a list; `show` says what is wrong with it.
       guard let saved = try? SavedRuns(["\(folder)/\(name)"]) else { continue }
-      let ended = saved.runs.filter { $0.run.end != nil }
+      var states: [String: Int] = [:]
+      for named in saved.runs {
+        let state = named.run.end?["status"].string ?? "unfinished"
+        states[state == "completed" ? "done" : state, default: 0] += 1
+      }
+      if saved.planned > saved.runs.count { states["to come"] = saved.planned - saved.runs.count }
+      let ended = saved.runs.filter { $0.run.end?["status"] == "completed" }
       var best: [String: Double] = [:]
       for measure in [Measure.accuracy, .loss] {
         let values = ended.compactMap { $0.run.end?[measure.rawValue].double }
@@ -64,13 +70,18 @@ struct RunsListCommand: ParsableCommand {
         Entry(
           folder: "\(folder)/\(name)", experiment: saved.runs[0].experiment,
           started: saved.runs.compactMap { $0.run.configuration["started"].string }.min() ?? "",
-          runs: saved.runs.count, unfinished: saved.runs.count - ended.count, best: best))
+          runs: saved.runs.count,
+          state: states.count == 1 && states["done"] != nil
+            ? "done"
+            : states.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(
+              separator: ", "),
+          best: best))
     }
     entries.sort { ($0.started, $0.folder) > ($1.started, $1.folder) }
     if output.json { return try output.write(json: entries) }
     var table = Table([
       Table.Column("folder", .left), Table.Column("experiment", .left), "runs",
-      Table.Column("state", .left), "accuracy", "loss", Table.Column("started", .left),
+      Table.Column("state", .left), "best accuracy", "best loss", Table.Column("started", .left),
     ])
     for entry in entries {
       func number(_ measure: Measure) -> StyledText {
@@ -78,7 +89,7 @@ struct RunsListCommand: ParsableCommand {
       }
       table.append([
         StyledText(entry.folder), StyledText(entry.experiment), StyledText("\(entry.runs)"),
-        StyledText(entry.unfinished == 0 ? "done" : "\(entry.unfinished) unfinished"),
+        StyledText(entry.state),
         number(.accuracy), number(.loss), StyledText(entry.started),
       ])
     }
@@ -133,9 +144,10 @@ struct RunsCompareCommand: ParsableCommand {
     commandName: "compare",
     abstract: "Compare what runs ended with to the first of them.",
     discussion: """
-      Each row is set beside the first: the difference of the means, and with several seeds its 95 % interval \
-      (Welch). With --within the status is 2 where a mean is worse than the first by more than that share: a \
-      check for continuous integration.
+      With several folders each row is set beside that of the first folder with the same settings, else beside \
+      the first row: the difference of the means, and with several seeds its 95 % interval (Welch). With \
+      --within the status is 2 where a mean is worse by more than that share, or runs failed: a check for \
+      continuous integration.
 
       Examples:
         norma runs compare runs/before runs/after
@@ -150,7 +162,7 @@ struct RunsCompareCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How much worse than the first a mean may be, as a share.", valueName: "share"))
+      "How much worse a mean may be, as a share.", valueName: "share"))
   var within: Double?
 
   @OptionGroup var output: OutputOptions
@@ -170,54 +182,80 @@ struct RunsCompareCommand: ParsableCommand {
         "there is one kind of run in \(runs.joined(separator: ", ")), and nothing to compare",
         help: "give several folders, or a sweep")
     }
-    let first = summary.rows[0]
     var table = Table(
       summary.settings.map { Table.Column($0, .left) }
         + summary.measures.flatMap {
           [Table.Column($0.rawValue, .left), Table.Column("difference", .left)]
         }
         + ["runs"])
-    var worst: [String] = []
-    for (number, row) in summary.rows.enumerated() {
+    var worse: [String] = []
+    var comparisons: [JSONValue] = []
+    for row in summary.rows {
+      let name = row.labels.joined(separator: " ")
+      let base = summary.baseline(of: row)
       var cells = row.labels.map { StyledText($0) }
       for (column, measure) in summary.measures.enumerated() {
-        guard let average = row.averages[column] else {
-          cells += ["–", "–"]
-          if within != nil {
-            worst.append("\(row.labels.joined(separator: " ")) has no \(measure.rawValue)")
-          }
-          continue
-        }
+        let average = row.averages[column]
         cells.append(
           StyledText(
-            RunSummary.text(average, measure, .interval), row.isBest[column] ? .bold : .plain))
-        guard number > 0, let before = first.averages[column] else {
+            average.map { RunSummary.text($0, measure, .interval) } ?? "–",
+            row.isBest[column] ? .bold : .plain))
+        guard let base, let before = base.averages[column] else {
           cells.append("")
           continue
         }
+        guard let average else {
+          cells.append("")
+          worse.append("\(name) has no \(measure.rawValue)")
+          continue
+        }
         let difference = Difference(of: average, from: before)
-        cells.append(
-          StyledText(difference.text, difference.isClear ? .plain : .dim))
+        cells.append(StyledText(difference.text, difference.isClear ? .plain : .dim))
         let loss = measure.isBetterHigh ? -difference.mean : difference.mean
         if let within, loss > within * abs(before.mean) {
-          worst.append(
-            "\(row.labels.joined(separator: " ")): \(measure.rawValue) \(difference.text) from"
-              + " \(measure.text(before.mean))")
+          worse.append(
+            "\(name): \(measure.rawValue) \(difference.text) from \(measure.text(before.mean))")
         }
+        comparisons.append([
+          "run": .text(name), "from": .text(base.labels.joined(separator: " ")),
+          "measure": .text(measure.rawValue), "difference": .number(difference.mean),
+          "half_interval": difference.halfInterval.map { .number($0) } ?? .null,
+        ])
       }
-      table.append(cells + [StyledText("\(row.runs)")])
+      if let base, base.misfortunes == nil, let misfortunes = row.misfortunes {
+        worse.append("\(name): \(misfortunes)")
+      }
+      table.append(cells + [StyledText("\(row.runs)" + (row.misfortunes.map { ": \($0)" } ?? ""))])
     }
+    if within == nil { worse = [] }
     if output.json {
-      try output.write(text: summary.json.indented(depth: 3))
+      let result: JSONValue = [
+        "rows": summary.json, "comparisons": .list(comparisons),
+        "worse": .list(worse.map { .text($0) }),
+      ]
+      try output.write(text: result.indented(depth: 4))
     } else {
       try output.write(lines: table.lines())
     }
-    guard worst.isEmpty else {
+    guard worse.isEmpty else {
       throw NormaError(
         .gate,
-        "worse than the first by more than \(within ?? 0) of it: "
-          + worst.joined(separator: "; "))
+        "worse by more than \(within ?? 0) of what it is compared with: "
+          + worse.joined(separator: "; "))
     }
+  }
+}
+
+extension RunSummary {
+  /// The row that another is compared with: the first folder's of the same settings, or else the first of all;
+  /// nil for that row itself.
+  fileprivate func baseline(of row: Row) -> Row? {
+    let like = rows.first {
+      settings.first == "folder" && $0.labels.first == rows[0].labels.first
+        && $0.labels.dropFirst() == row.labels.dropFirst()
+    }
+    let base = like ?? rows[0]
+    return base.labels == row.labels ? nil : base
   }
 }
 
