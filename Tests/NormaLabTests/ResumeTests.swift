@@ -308,4 +308,20 @@ struct StatisticsTests {
     let table = try result.table(rows: ["norm"], measures: [.loss], spread: .interval)
     #expect(table.notes.contains { $0.contains("half the 95 % interval") })
   }
+
+  @Test("A script that a killed process left half written is gone when the run begins anew")
+  func halfWrittenScript() throws {
+    let scratch = try Scratch()
+    let folder = scratch.path + "/run"
+    try FileManager.default.createDirectory(
+      atPath: folder + "/lua", withIntermediateDirectories: true)
+    try Data("half".utf8).write(to: URL(filePath: folder + "/lua/x.lua.77.partial"))
+    _ = try lab {
+      $0.writes = true
+      $0.out = folder
+      $0.resumes = true
+      $0.sources = { [ScriptText("x.lua", "print(1)")] }
+    }.run(spiralExperiment(length: .steps(2)))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/lua") == ["x.lua"])
+  }
 }

@@ -72,7 +72,9 @@ final class RunFolder {
       let name = source.name.split(separator: "/").filter { $0 != ".." && $0 != "." }
         .joined(separator: "/")
       let file = path + "/lua/" + name
-      try Folder.make((file as NSString).deletingLastPathComponent)
+      let place = (file as NSString).deletingLastPathComponent
+      try Folder.make(place)
+      Folder.clear(place)
       try Folder.write(source.text, to: file)
     }
   }
