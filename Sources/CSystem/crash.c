@@ -2,6 +2,7 @@
 #include "norma_system.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,10 +30,15 @@ static const char *meaning(int number) {
   }
 }
 
+/* Set by the first thread that crashes: several may at once, and their words would mix. */
+static atomic_flag is_named = ATOMIC_FLAG_INIT;
+
 /* Async-signal-safe: writes and gives the signal back to whoever had it. */
 static void name_place(int number) {
   struct sigaction next = {.sa_handler = SIG_DFL};
   if (place.who) {
+    /* The first ends the process, and this thread with it. */
+    while (atomic_flag_test_and_set(&is_named)) pause();
     const char *parts[] = {"\nerror: ", place.who, " ", meaning(number), " in ", place.task,
                            place.more, "\n"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
