@@ -77,6 +77,8 @@ struct AdviseTests {
     #expect(costs["batch"] == 4, "running statistics do not settle in 12 steps")
     let risks = try #require(found.advice[0]["risks"] as? [[String: Any]])
     let texts = risks.compactMap { $0["text"] as? String }
+    let changes = risks.compactMap { $0["change"] as? String }
+    #expect(changes.contains("groups = one of 1 2 3 5 6 10 15 30"))
     for words in [
       "must divide the 30 channels, got 32", "dropout before", "weight decay", "512 samples",
     ] {
@@ -131,6 +133,7 @@ struct AdviseTests {
       expected += ordered[(index + 1)...].count { $0 != cost }
     }
     #expect(pairs.count == expected && expected > 5)
+    #expect(pairs.contains { $0["low"] is Double }, "none was compared")
     for pair in pairs {
       let (low, high) = (pair["low"] as? Double, pair["high"] as? Double)
       guard let low, let high else { continue }

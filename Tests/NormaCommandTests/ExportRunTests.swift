@@ -3,7 +3,7 @@ import Testing
 
 /// `norma export-run`: what runs measured, for other programs.
 struct ExportRunTests {
-  /// A sweep of two norms and two seeds, one cell of which diverges.
+  /// A sweep of two norms and two seeds.
   private static func sweep(_ bench: Workbench) throws -> String {
     let path = bench.path("sweep.lua")
     try Data(

@@ -324,4 +324,24 @@ struct StatisticsTests {
     }.run(spiralExperiment(length: .steps(2)))
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/lua") == ["x.lua"])
   }
+
+  @Test("The index of a sweep that is stopped has every cell, however soon they came")
+  func indexOfStopped() throws {
+    let scratch = try Scratch()
+    var done = 0
+    let error = #expect(throws: NormaError.self) {
+      try lab {
+        $0.writes = true
+        $0.out = scratch.path + "/s"
+        $0.observer = { if case .done = $0 { done += 1 } }
+        $0.isInterrupted = { done >= 3 }
+      }.run(
+        spiralExperiment(
+          [norms("batch", "layer"), axis("seed", 1, 2, 3)], length: .steps(2)))
+    }
+    #expect(error?.code == .interrupted)
+    let results = try scratch.object("s/sweep.json")["results"] as? [[String: Any]]
+    let states = results?.compactMap { $0["status"] as? String }
+    #expect(states == ["completed", "completed", "completed", "interrupted"])
+  }
 }

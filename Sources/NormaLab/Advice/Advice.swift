@@ -64,8 +64,13 @@ extension Lab {
   ) throws(NormaError) -> Advice {
     let (spec, current) = try prepared(given, wanted)
     let facts = try facts(spec, splits, wanted)
-    let used = try current.map { spec throws(NormaError) in
-      try AdviceSubject(spec, facts, registry)
+    // Measuring what a norm is takes a while, and some are asked of twice.
+    var subjects: [NormSpec: AdviceSubject] = [:]
+    func subject(_ norm: NormSpec) throws(NormaError) -> AdviceSubject {
+      if let subject = subjects[norm] { return subject }
+      let subject = try AdviceSubject(norm, facts, registry)
+      subjects[norm] = subject
+      return subject
     }
     var candidates = current.filter { spec in
       // A group norm whose groups do not divide is told of below.
@@ -90,7 +95,7 @@ extension Lab {
     }
     var choices: [Advice.Choice] = []
     for norm in candidates {
-      let subject = try AdviceSubject(norm, facts, registry)
+      let subject = try subject(norm)
       var reasons = AdviceRules.all.compactMap { $0(subject) }
       let figure = figures[norm]
       if let failure = figure?.failure {
@@ -109,17 +114,23 @@ extension Lab {
       ($0.cost ?? .max, $0.effort.bytes, $0.effort.operations)
         < ($1.cost ?? .max, $1.effort.bytes, $1.effort.operations)
     }
-    let best = try choices.first.flatMap { choice throws(NormaError) in
-      choice.cost == nil ? nil : try AdviceSubject(choice.norm, facts, registry)
+    let advised = try choices.first.flatMap { choice throws(NormaError) in
+      choice.cost == nil ? nil : try subject(choice.norm)
     }
-    var risks = AdviceRisks.all(facts, using: used, advised: best)
+    let used = try current.map { norm throws(NormaError) in try subject(norm) }
+    var risks = AdviceRisks.all(facts, using: used, advised: advised)
     for norm in current {
       do throws(NormaError) {
         try fits(norm, facts)
       } catch {
         risks.insert(
           AdviceRisk(
-            text: error.message, change: error.help,
+            text: error.message,
+            change: norm.hyper["groups"] == nil
+              ? error.help
+              : groups > 1
+                ? "norm.\(norm.name) { groups = \(groups) }"
+                : error.help.map { "groups = one of \($0)" },
             source: "\(norm.label)" + ((norm.place ?? spec.place).map { " at \($0)" } ?? "")),
           at: 0)
       }

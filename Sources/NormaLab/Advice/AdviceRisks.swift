@@ -55,8 +55,8 @@ enum AdviceRisks {
       risks.append(
         AdviceRisk(
           text:
-            "weight decay \(facts.decay): Norma leaves gains, shifts and biases out of it; elsewhere they"
-            + " have to be left out by hand", change: nil,
+            "weight decay \(facts.decay) is for weights: here gains, shifts and biases are left out of it;"
+            + " elsewhere that has to be written", change: nil,
           source: "transformers pull request 35927"))
     }
     if facts.samples < 2000 {

@@ -201,7 +201,7 @@ extension SavedRuns {
       row.labels
         + zip(row.averages, summary.measures).map { average, measure in
           average.map { RunSummary.text($0, measure, .interval) } ?? "–"
-        } + ["\(row.runs)" + (row.misfortunes.map { ", \($0)" } ?? "")]
+        } + ["\(row.runs)" + (row.misfortunes.map { " (\($0))" } ?? "")]
     }
     let header = summary.settings + summary.measures.map(\.rawValue) + ["runs"]
     switch form {

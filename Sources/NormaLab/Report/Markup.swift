@@ -1,10 +1,10 @@
 import Foundation
 
 /// Text on its way into HTML and SVG.
-enum Markup {
+public enum Markup {
   /// The text with everything escaped that could be taken for markup, in content and in attributes;
-  /// characters that documents may not hold become U+FFFD.
-  static func escaped(_ text: String) -> String {
+  /// characters that documents may not hold become U+FFFD, carriage returns nothing.
+  public static func escaped(_ text: String) -> String {
     var result = ""
     result.reserveCapacity(text.utf8.count)
     for scalar in text.unicodeScalars {

@@ -33,8 +33,9 @@ struct RunGroup {
     }
   }
 
-  /// The experiment the runs belong to, and where they are kept.
+  /// The experiment the runs belong to.
   var experiment: String { runs.first?.experiment ?? "" }
+  /// The name of the folder they were read from.
   var source: String { runs.first?.source ?? "" }
 
   func value(_ setting: String) -> String? { settings.first { $0.name == setting }?.value }

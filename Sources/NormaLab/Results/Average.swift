@@ -64,6 +64,18 @@ enum Student {
   }
 }
 
+extension Average {
+  /// The average as files and commands have it.
+  var json: JSONValue {
+    [
+      "mean": .number(mean), "count": .int(count),
+      "deviation": deviation.map { .number($0) } ?? .null,
+      "low": interval.map { .number($0.lowerBound) } ?? .null,
+      "high": interval.map { .number($0.upperBound) } ?? .null,
+    ]
+  }
+}
+
 /// Two settings of one axis compared over cells that are equal in all else, such as two norms over the
 /// same seeds.
 public struct PairedComparison: Sendable {

@@ -118,17 +118,7 @@ extension RunSummary {
     .list(
       rows.map { row in
         let values = zip(measures, row.averages).map { measure, average in
-          JSONValue.Field(
-            measure.rawValue,
-            average.map { average in
-              [
-                "mean": .number(average.mean),
-                "deviation": average.deviation.map { .number($0) } ?? .null,
-                "low": average.interval.map { .number($0.lowerBound) } ?? .null,
-                "high": average.interval.map { .number($0.upperBound) } ?? .null,
-                "count": .int(average.count),
-              ]
-            } ?? .null)
+          JSONValue.Field(measure.rawValue, average?.json ?? .null)
         }
         return .object([
           .init(

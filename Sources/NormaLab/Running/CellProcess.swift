@@ -97,6 +97,7 @@ extension Lab {
       if !running.isEmpty { usleep(20_000) }
     }
     if options.isInterrupted() {
+      try sweep.write(results, self, atOnce: true)
       throw NormaError(
         .interrupted, "interrupted after \(results.count) of \(sweep.cells.count) cells",
         help: sweep.folder.map { "--resume --out \($0) goes on from there" })

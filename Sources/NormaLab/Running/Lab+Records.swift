@@ -118,16 +118,8 @@ extension Lab {
       let cells = groups[key] ?? []
       let completed = cells.filter { if case .completed = $0.status { true } else { false } }
       let measures = Measure.allCases.compactMap { measure -> JSONValue.Field? in
-        Average(completed.compactMap { $0[measure] }.filter(\.isFinite)).map { average in
-          .init(
-            measure.rawValue,
-            [
-              "mean": .number(average.mean), "count": .int(average.count),
-              "deviation": average.deviation.map { .number($0) } ?? .null,
-              "low": average.interval.map { .number($0.lowerBound) } ?? .null,
-              "high": average.interval.map { .number($0.upperBound) } ?? .null,
-            ])
-        }
+        Average(completed.compactMap { $0[measure] }.filter(\.isFinite))
+          .map { .init(measure.rawValue, $0.json) }
       }
       return [
         "settings": .object(key.map { JSONValue.Field($0.name, $0.value.json) }),

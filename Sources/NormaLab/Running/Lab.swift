@@ -126,8 +126,9 @@ public final class Lab {
       }
       let result = try run(cell, of: sweep, until: end)
       results[cell.index] = result
-      try sweep.write(results, self)
-      if case .interrupted = result.status { throw interruption(result, sweep) }
+      let isInterrupted = if case .interrupted = result.status { true } else { false }
+      try sweep.write(results, self, atOnce: isInterrupted)
+      if isInterrupted { throw interruption(result, sweep) }
     }
     try sweep.write(results, self)
     return sweep.cells.compactMap { results[$0.index] }

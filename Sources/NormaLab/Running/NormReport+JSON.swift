@@ -8,7 +8,7 @@ extension NormReport {
       "type": "norms", "step": .int(step), "loss": .rounded(loss),
       "inference_loss": .rounded(observation.inferenceLoss),
       "layers": .list(observation.norms.map(\.json)),
-      "times": .list(observation.times.map(\.json)),
+      "times": .list(observation.norms.map(\.times)),
     ]
   }
 }
@@ -34,11 +34,12 @@ extension NormObservation {
   }
 }
 
-extension NormTime {
-  fileprivate var json: JSONValue {
+extension NormObservation {
+  /// Apart from the rest: it is all that differs from one run to its like.
+  fileprivate var times: JSONValue {
     [
-      "layer": .text(layer), "forward_us": .rounded(forward * 1e6),
-      "backward_us": .rounded(backward * 1e6), "copy_us": .rounded(copy * 1e6),
+      "layer": .text(layer), "forward_us": .rounded(time.forward * 1e6),
+      "backward_us": .rounded(time.backward * 1e6), "copy_us": .rounded(time.copy * 1e6),
     ]
   }
 }

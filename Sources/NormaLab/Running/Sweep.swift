@@ -23,17 +23,19 @@ final class Sweep {
     folder.map { cells.count > 1 ? "\($0)/\(cell.folderName(of: cells.count))" : $0 }
   }
 
-  /// Writes the index of the cells that are done, and their report, where it is due.
-  func write(_ results: [Int: CellResult], _ lab: Lab) throws(NormaError) {
+  /// Writes the index of the cells that are done, and their report.
+  ///
+  /// - Parameter atOnce: whether also soon after the last time, since nothing comes after.
+  func write(
+    _ results: [Int: CellResult], _ lab: Lab, atOnce: Bool = false
+  ) throws(NormaError) {
     guard let folder, cells.count > 1 else { return }
     let done = cells.compactMap { results[$0.index] }
     let start = ContinuousClock.now
     // What takes long is rewritten less often, so that it costs one part in twenty at most.
-    if let written,
-      done.count == written.cells
-        || (done.count < cells.count && start < written.at + written.took * 20)
-    {
-      return
+    if let written {
+      let isSoon = start < written.at + written.took * 20
+      if done.count == written.cells || (isSoon && !atOnce && done.count < cells.count) { return }
     }
     try Folder.write(
       lab.sweepJSON(spec, cells, done).indented(depth: 3), to: folder + "/sweep.json")

@@ -48,7 +48,7 @@ extension Network {
   ///   - labels: the class of each sample, or of each of its `positions`.
   ///   - step: counted from 0; determines learning rate and dropout.
   ///   - observing: whether the norms are watched, which changes nothing and takes about as long as another
-  ///     forward pass.
+  ///     forward pass; the network has to be built for it.
   /// - Throws: `data` for input that does not fit the model; `diverged` when the loss is NaN or infinite,
   ///   with the step and the first layer whose output is not finite.
   public func trainStep(
@@ -67,7 +67,9 @@ extension Network {
     try fill(program, input, labels)
     let watching = observing ? watchProgram : nil
     guard watching != nil || !observing else {
-      throw NormaError(.usage, "model '\(spec.name)' was not built to be watched")
+      throw NormaError(
+        .usage, "model '\(spec.name)' was not built to be watched",
+        help: "build the network with observes: true")
     }
     let observer = watching.map { _ in
       NormObserver(memory, scratch: scratch, threads: threads)
@@ -88,8 +90,7 @@ extension Network {
       try fill(watching, input, labels)
       try watching.forward(run)
       let loss = lossPass(watching, count: labels.count, gradient: false, run).loss
-      observation = StepObservation(
-        norms: observer.observations, inferenceLoss: loss, times: observer.times)
+      observation = StepObservation(norms: observer.observations, inferenceLoss: loss)
     }
     let norm = update(run)
     return StepResult(

@@ -5,20 +5,6 @@ public struct StepObservation: Sendable, Hashable {
   /// The mean loss of the same samples in inference mode, with the running statistics as the step left
   /// them: what training and inference differ by.
   public let inferenceLoss: Double
-  /// How long the norms took, in their order.
-  public let times: [NormTime]
-}
-
-/// How long a norm took in one step.
-public struct NormTime: Sendable, Hashable {
-  /// The layer.
-  public let layer: String
-  /// Seconds of the forward pass.
-  public internal(set) var forward = 0.0
-  /// Seconds of the backward pass.
-  public internal(set) var backward = 0.0
-  /// Seconds that copying the norm's input takes on as many threads, right after the forward pass.
-  public internal(set) var copy = 0.0
 }
 
 /// What one norm did in a training step.
@@ -45,6 +31,18 @@ public struct NormObservation: Sendable, Hashable {
   public internal(set) var running: RunningDistance?
   /// What is learned.
   public internal(set) var parameters: [ParameterObservation] = []
+  /// How long it took.
+  public internal(set) var time = NormTime()
+}
+
+/// How long a norm took in one step.
+public struct NormTime: Sendable, Hashable {
+  /// Seconds of the forward pass.
+  public internal(set) var forward = 0.0
+  /// Seconds of the backward pass.
+  public internal(set) var backward = 0.0
+  /// Seconds that copying the norm's input takes on as many threads, right after the forward pass.
+  public internal(set) var copy = 0.0
 }
 
 /// The mean and the standard deviation of many values.

@@ -27,8 +27,6 @@ final class NormObserver {
   private var found: [String: NormObservation] = [:]
   private var activations: [String: Activation] = [:]
   private let memory: StateMemory
-
-  private var taken: [String: NormTime] = [:]
   private let scratch: Scratch
   private let threads: Int
 
@@ -54,9 +52,6 @@ final class NormObserver {
     self.threads = threads
   }
 
-  /// How long they took.
-  var times: [NormTime] { order.compactMap { taken[$0] } }
-
   /// The norms in the order in which they ran.
   var observations: [NormObservation] { order.compactMap { found[$0] } }
 
@@ -65,19 +60,18 @@ final class NormObserver {
     _ site: Site, input: UnsafePointer<Float>?, output: UnsafePointer<Float>?,
     took duration: Duration
   ) {
-    let out = output.map { ChannelMoments(site, $0) }
     if isInference {
       // Inference takes up activations that training does not; those outputs cannot be compared.
-      if site.activation == activations[site.layer] { found[site.layer]?.inference = out?.whole }
+      guard site.activation == activations[site.layer] else { return }
+      found[site.layer]?.inference = output.map { ChannelMoments(site, $0).whole }
       return
-    }
-    if let input {
-      taken[site.layer] = NormTime(
-        layer: site.layer, forward: duration / .seconds(1), copy: copyTime(input, site.count))
     }
     activations[site.layer] = site.activation
     var observation = NormObservation(layer: site.layer, norm: site.norm)
-    if let out {
+    observation.time.forward = duration / .seconds(1)
+    // Before anything else reads the input, which would bring it nearer.
+    observation.time.copy = input.map { copyTime($0, site.count) } ?? 0
+    if let out = output.map({ ChannelMoments(site, $0) }) {
       observation.output = out.whole
       if site.isBeforeRelu { observation.deadShare = out.deadShare }
     }
@@ -97,7 +91,7 @@ final class NormObserver {
   func inputGradient(
     _ site: Site, _ gradient: UnsafePointer<Float>?, took duration: Duration
   ) {
-    taken[site.layer]?.backward = duration / .seconds(1)
+    found[site.layer]?.time.backward = duration / .seconds(1)
     found[site.layer]?.inputGradient = gradient.map { length($0, site) }
     found[site.layer]?.parameters = site.parameters.map { entry in
       let name = entry.name.split(separator: ".").last.map(String.init) ?? entry.name

@@ -1,4 +1,5 @@
 import NormaConformance
+import NormaLab
 
 /// Cards as an SVG picture: the table of properties, and each norm's response and slope.
 struct CardPicture {
@@ -19,11 +20,11 @@ struct CardPicture {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(width) \(height)\""
         + " width=\"\(width)\" height=\"\(height)\" role=\"img\" font-family=\"sans-serif\""
         + " font-size=\"13\">",
-      "<title>\(CardPicture.escaped("Properties of " + names.joined(separator: ", ")))</title>",
+      "<title>\(Markup.escaped("Properties of " + names.joined(separator: ", ")))</title>",
       "<rect width=\"\(width)\" height=\"\(height)\" fill=\"#ffffff\"/>",
     ]
     func write(_ x: Int, _ y: Int, _ text: String, _ style: String = "") {
-      parts.append("<text x=\"\(x)\" y=\"\(y)\"\(style)>\(CardPicture.escaped(text))</text>")
+      parts.append("<text x=\"\(x)\" y=\"\(y)\"\(style)>\(Markup.escaped(text))</text>")
     }
     func left(_ column: Int) -> Int { CardPicture.nameWidth + CardPicture.columnWidth * column }
     for (column, name) in names.enumerated() {
@@ -75,9 +76,5 @@ struct CardPicture {
       "<text x=\"\(left)\" y=\"\(top + height + 18)\" fill=\"#555555\">x from -4 to 4, y from"
         + " \(CardText.number(low)) to \(CardText.number(high))</text>",
     ]
-  }
-
-  private static func escaped(_ text: String) -> String {
-    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
   }
 }

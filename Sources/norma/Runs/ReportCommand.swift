@@ -16,7 +16,7 @@ struct ReportCommand: ParsableCommand {
       either: results over seeds, what differs between the runs, learning curves, the sweep as a heat map, \
       what went through each norm, its gradients and parameters, its time against the memory limit, its \
       formula and properties, and where it was measured. `norma run` writes the same as report.html into \
-      the folder of a sweep after each cell; opened with ?live behind its address the page follows it.
+      the folder of a sweep while its cells come in; opened with ?live behind its address the page follows it.
 
       Examples:
         norma report runs/compare -o compare.html
