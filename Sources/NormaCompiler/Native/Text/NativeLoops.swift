@@ -88,12 +88,13 @@ struct NativeLoops {
   }
 
   /// Where results go past the cache, a slice's last pass asks for what the next slice, or run of rows,
-  /// reads, so that memory is read while it is written.
+  /// reads, so that memory is read while it is written. It goes to the second-level cache: the first has
+  /// what this pass works on.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty else { return [] }
     return leaves.compactMap { leaf in
       guard case .tensor(let t) = leaf else { return nil }
-      return "__builtin_prefetch(t\(t) + \(at) + \(program.rowsAtOnce * inner));"
+      return "__builtin_prefetch(t\(t) + \(at) + \(program.rowsAtOnce * inner), 0, 2);"
     }
   }
 
