@@ -36,6 +36,12 @@ struct Norma: ParsableCommand {
   /// Runs what the arguments ask for; every failure is rendered in one place.
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    let runsNetworks: [any ParsableCommand.Type] = [
+      RunCommand.self, EvaluateCommand.self, AdviseCommand.self, TestCommand.self, ReplCommand.self,
+    ]
+    if runsNetworks.contains(where: { $0._commandName == arguments.first }) {
+      ThreadWaiting.limit()
+    }
     PluginCrash.nameThem()
     do {
       let commands = configuration.subcommands.map { $0._commandName }

@@ -26,6 +26,32 @@ struct ReplTests {
     #expect(open.status == 65 && open.errors.contains("is an 'end' missing?"))
   }
 
+  @Test("Threads of networks spin for a limited time, unless the environment says how they wait")
+  func waiting() throws {
+    // What the process began with, once it reads its commands.
+    let script = """
+      mkfifo "$1"
+      "$0" repl <"$1" &
+      repl=$!
+      exec 3>"$1"
+      for _ in {1..100}; do
+        found=$(tr '\\0' '\\n' <"/proc/$repl/environ" | grep -E '^(GOMP|OMP)_') && break
+        sleep 0.05
+      done
+      echo "$found"
+      kill "$repl"
+      """
+    func found(_ environment: [String: String]) throws -> String {
+      let bench = try Workbench()
+      return try Command(
+        ["-c", script, Command.binary.get().path, bench.path("lines")], environment: environment,
+        program: URL(filePath: "/bin/bash")
+      ).output
+    }
+    #expect(try found([:]) == "GOMP_SPINCOUNT=10000\n")
+    #expect(try found(["OMP_WAIT_POLICY": "active"]) == "OMP_WAIT_POLICY=active\n")
+  }
+
   @Test("Stubs are written beside scripts; settings that are there are left alone")
   func stubs() throws {
     let bench = try Workbench()

@@ -225,6 +225,10 @@ private let mistakes: [(String, String)] = [
     "local e = norm.choice { 'a' }",
     "norm.choice: 'choices' is missing: give a list, each item a string"
   ),
+  (
+    "local e = norm.choice { 'a', 'b' }",
+    "norm.choice: the default comes first and alone, got 2 items"
+  ),
   ("local e = norm.per_channel {}", "norm.per_channel: the initial value is missing"),
   (
     "local e = norm.per_channel { 1, role = 'gian' }",

@@ -120,6 +120,11 @@ final class Declarations {
     try interpreter.define("norm." + name) { call throws(NormaError) in
       let options = try call.options()
       try options.rejectUnknown(known: fields + ["doc"])
+      if name == "choice", options.items.count > 1 {
+        throw options.error(
+          "the default comes first and alone, got \(options.items.count) items",
+          help: "norm.choice { \"a\", choices = { \"a\", \"b\" } }")
+      }
       try options.rejectItems(beyond: 1)
       let (kind, initial) = try read(options)
       do throws(NormaError) {

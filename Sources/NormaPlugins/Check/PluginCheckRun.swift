@@ -97,8 +97,9 @@ public struct PluginCheckRun: Sendable {
       }
     }
     func ended(_ outcome: PluginCheckResult.Outcome, _ message: String) {
-      // The last words are most likely about it.
-      let words = rest.suffix(3).map { String($0.prefix(200)) }.joined(separator: " / ")
+      // The last words are most likely about it; what is set in under them says how to come here.
+      let words = rest.filter { !$0.hasPrefix("  ") }.suffix(3).map { String($0.prefix(200)) }
+        .joined(separator: " / ")
       results.append(
         PluginCheckResult(
           item.name, level: item.level, outcome,
