@@ -153,7 +153,7 @@ struct AdviseTests {
       ("print(1)", [], 65, "has no experiment"),
       (script("nn.flatten(), nn.linear { 4 }"), [], 65, "no norm to advise on"),
       (script(convolutions), ["--workers", "65"], 65, "65 workers cannot share a batch of 64"),
-      (script(convolutions), ["--batch", "0"], 64, "--batch must be 1 or more"),
+      (script(convolutions), ["--batch", "0"], 64, "--batch must be from 1 to 1000000000, got 0"),
       (script(convolutions), ["--seeds", "1"], 64, "--seeds must be from 2 to 100"),
       (script(convolutions), ["--batch", "1000"], 65, "a batch of 1000 does not fit in 512"),
       (script("nn.linear { 4, 5 }"), [], 65, "model.lua:1"),

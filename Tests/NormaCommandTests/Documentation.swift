@@ -43,6 +43,7 @@ struct Documentation {
         isLeftOut = line.hasPrefix("<!-- not run: ")
       }
     }
+    if let block { steps += Self.steps("that never ends", block.start, []) }
     self.steps = steps
   }
 
@@ -77,7 +78,7 @@ struct Documentation {
         rest = rest[end...]
       }
       return found
-    default: return []
+    default: return [Placed(line: start, step: .command("false  # a block of what?", prints: nil))]
     }
   }
 
@@ -113,7 +114,7 @@ struct Documentation {
       let isMeasured =
         (pair.0 + pair.1).contains(where: { ".e".contains($0) })
         || min(pair.0.count, pair.1.count) >= 12
-        || a.texts[index + 1].firstMatch(of: /^ ?(µs|ms|s|KiB|MiB|%)/) != nil
+        || a.texts[index + 1].firstMatch(of: /^ ?((µs|ms|s|KiB|MiB)\b|%)/) != nil
       return pair.0 == pair.1 || isMeasured
     }
   }

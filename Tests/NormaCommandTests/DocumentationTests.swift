@@ -37,7 +37,8 @@ struct DocumentationTests {
           try Data(text.utf8).write(to: bench.folder.appending(path: name))
         case .command(let command, let prints):
           let found = try Command(
-            ["-c", "cd '\(bench.folder.path)' && \(command)"], environment: environment,
+            ["-c", "set -o pipefail; cd '\(bench.folder.path)' && \(command)"],
+            environment: environment,
             program: URL(filePath: "/bin/bash"))
           let place = "\(page), line \(placed.line): \(command)"
           // A command that is shown to fail is shown with its last words.
@@ -85,6 +86,7 @@ struct DocumentationTests {
     #expect(mismatch("took   9 µs\n26 of 27 hold\n") == nil)
     #expect(mismatch("took 9 µs\nmore\n\n26 of 27 hold\n") == nil)
     #expect(mismatch("took 9 µs\n25 of 27 hold\n") == "26 of 27 hold")
+    #expect(Documentation.mismatch(shown: ["in 4 steps"], found: "in 5 steps\n") == "in 4 steps")
     #expect(mismatch("took 9 hours\n26 of 27 hold\n") == "took 12 µs")
     #expect(mismatch("took 9 µs\n26 of 27 hold\nmore\n") == "nothing more before: more")
   }

@@ -28,8 +28,8 @@ struct ExportRunTests {
     #expect(csv.status == 0)
     let lines = csv.output.components(separatedBy: "\r\n").dropLast()
     #expect(lines[0].hasPrefix("run,norm,seed,type,part,epoch,step,loss,accuracy"))
-    // 18 steps, 3 epochs and 3 evaluations of 4 cells.
-    #expect(lines.count == 1 + 4 * 24)
+    // 18 steps, 3 epochs, 3 evaluations and an end of 4 cells.
+    #expect(lines.count == 1 + 4 * 25)
     #expect(lines.contains { $0.contains("\"group(epsilon=0.001, groups=4)\"") })
     let events = try String(
       contentsOfFile: bench.path("runs/001-norm-batch-seed-1/events.jsonl"), encoding: .utf8)

@@ -42,6 +42,10 @@ struct SweepTests {
     let again = try run(bench, "two", ["--resume", "--json"])
     #expect(again.status == 0)
     #expect(!again.output.contains("\"type\":\"step\""))
+    let cells = try bench.names("two-2").filter { $0.first?.isNumber ?? false }
+    // What failed is tried again, all else is found; the first experiment is a single run.
+    let told = again.output.matches(of: /"type":"(found|done)"/)
+    #expect(told.count == 1 + cells.count)
     let third = try run(bench, "two", ["--resume", "--set", "batch=8"])
     #expect(
       third.status == 64 && third.errors.contains("settings.batch was not there, now it is 8"))

@@ -186,7 +186,7 @@ func limits() throws {
     ("stop = { patience = 0 }", "", "'patience' must be a number of epochs >= 1"),
     ("stop = { patience = 1, value = 'vall_loss' }", "", "did you mean 'val_loss'?"),
     ("stop = { patience = 1, last = 2 }", "", "no field 'last' in train.stop"),
-    ("", "budget = { minutes = 0 },", "it must have 'minutes' > 0"),
+    ("", "budget = { minutes = 0 },", "'minutes' of budget must be > 0, got 0"),
     ("", "budget = 3,", "budget"),
   ] {
     #expect(try run(train, more).error?.message.contains(words) == true, "\(train)\(more)")

@@ -227,7 +227,7 @@ private let mistakes: [(String, String)] = [
   ),
   (
     "local e = norm.choice { 'a', 'b' }",
-    "norm.choice: the default comes first and alone, got 2 items"
+    "norm.choice: at most 1 item is taken, got 2"
   ),
   ("local e = norm.per_channel {}", "norm.per_channel: the initial value is missing"),
   (

@@ -71,6 +71,9 @@ extension Lab {
     var spec = given
     spec.train.length = .steps(steps)
     spec.train.schedule.warmUp = min(spec.train.schedule.warmUp, steps / 2)
+    // Nothing may make the runs of a pair differ in length.
+    spec.train.stop = nil
+    spec.budget = nil
     spec.observations = .never
     spec.measuresTest = false
     spec.axes += [

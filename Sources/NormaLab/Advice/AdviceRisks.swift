@@ -29,7 +29,7 @@ enum AdviceRisks {
             "schedule = schedule.cosine { warm_up = \(max(facts.steps / 10, 1)) }, or put the norms"
             + " first: nn.residual { nn.norm(), ... }",
           source: "Xiong et al. 2020, arXiv:2002.04745: BLEU 8.45 without, 34 with;"
-            + " in placement.lua 0.04 nats"))
+            + " in placement.lua 3.34 nats without, 2.57 with"))
     }
     if facts.hasDropoutBefore, used.contains(where: { $0.momentum != nil }) {
       risks.append(

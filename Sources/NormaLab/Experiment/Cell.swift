@@ -133,11 +133,20 @@ extension ExperimentSpec {
       }
       guard seen.insert(axis.name).inserted else { throw fault("'\(axis.name)' is swept twice") }
       guard !axis.values.isEmpty else { throw fault("the axis '\(axis.name)' has no values") }
-      for value in axis.values { try check(value, of: axis.name, registry) }
+      var labels: Set<String> = []
+      for value in axis.values {
+        try check(value, of: axis.name, registry)
+        // It would count as a repetition that it is not.
+        guard labels.insert(value.label).inserted else {
+          throw fault("the axis '\(axis.name)' has \(value.label) twice")
+        }
+      }
     }
     switch train.length {
     case .epochs(let count), .steps(let count):
-      guard count >= 1 else { throw fault("it must train for 1 or more, got \(count)") }
+      guard (1...1_000_000_000).contains(count) else {
+        throw fault("it must train for 1 to 1000000000 steps or epochs, got \(count)")
+      }
     }
   }
 

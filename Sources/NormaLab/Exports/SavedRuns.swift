@@ -71,7 +71,7 @@ public struct SavedRuns: Sendable {
           Named(name: name, source: base, run: try SavedRun(source.path + "/" + cell)))
       }
       let index = try? SavedRun.value(source.path + "/sweep.json")
-      planned += max(index?["cells"].integer ?? 0, source.cells.count)
+      planned += max(index?["cells"].count ?? 0, source.cells.count)
     }
     self.runs = runs
     self.planned = planned
@@ -158,7 +158,7 @@ extension SavedRuns {
   public var csv: String {
     let columns = [
       "type", "part", "epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "rate",
-      "gradient_norm", "seconds",
+      "gradient_norm", "seconds", "status",
     ]
     func quoted(_ text: String) -> String {
       let isPlain = !text.unicodeScalars.contains { ",\"\n\r".unicodeScalars.contains($0) }
@@ -171,7 +171,7 @@ extension SavedRuns {
     for named in runs {
       let head = [named.name] + names.map { named.run.setting($0) }
       for event in named.run.events
-      where ["step", "epoch", "eval"].contains(event["type"].string) {
+      where ["step", "epoch", "eval", "done"].contains(event["type"].string) {
         let values = columns.map { name in
           switch event[name] {
           case .text(let text): text
@@ -194,7 +194,8 @@ extension SavedRuns {
     case latex
   }
 
-  /// What the runs ended with: a row for all that differ in their seed alone, means with standard deviations.
+  /// What the runs ended with: a row for all that differ in their seed alone, means with half their 95 %
+  /// intervals.
   public func table(_ form: TableForm, measures chosen: [Measure]? = nil) -> String {
     let summary = summary(chosen)
     let rows = summary.rows.map { row in
@@ -223,7 +224,8 @@ extension SavedRuns {
       .joined(separator: "\n") + "\n\n" + Self.note + "\n"
   }
 
-  private static let note = "Means over seeds, ± half the 95 % interval."
+  /// What stands below tables of runs.
+  public static let note = "Means over seeds, ± half the 95 % interval."
 
   private func latex(_ header: [String], _ rows: [[String]]) -> String {
     func line(_ cells: [String]) -> String {

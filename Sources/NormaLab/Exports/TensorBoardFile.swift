@@ -192,7 +192,7 @@ extension SavedRuns {
       func time(_ step: Int) -> Double { start + Double(step) * perStep }
       var file = TensorBoardFile(time: start)
       for event in named.run.events {
-        guard let step = event["step"].integer else { continue }
+        guard let step = event["step"].count else { continue }
         let tags: [(String, String)] =
           switch event["type"].string {
           case "step":
@@ -213,7 +213,7 @@ extension SavedRuns {
       }
       let weights = named.run.folder + "/final.safetensors"
       if Folder.exists(weights) {
-        let step = named.run.end?["steps"].integer ?? 0
+        let step = named.run.end?["steps"].count ?? 0
         for tensor in try SafeTensors(contentsOf: weights).tensors {
           file.histogram(tensor.name, tensor.values, step: step, time: time(step))
         }

@@ -94,16 +94,21 @@ public struct PairedComparison: Sendable {
   /// What the pairs differ in: names of the other axes that have more than one value.
   public let over: [String]
 
-  /// The probability of a mean at least as far from zero if there were no difference; nil for one pair.
+  /// The probability of a mean at least as far from zero if there were no difference; nil for one pair. By
+  /// Student's t, or by signs alone where all differences are equal, as those of accuracies may be.
   public var probability: Double? {
     guard let deviation = average.deviation else { return nil }
-    guard deviation > 0 else { return average.mean == 0 ? 1 : 0 }
+    guard deviation > 0 else {
+      return average.mean == 0 ? 1 : pow(2, 1 - Double(average.count))
+    }
     let t = average.mean / deviation * Double(average.count).squareRoot()
     return Student.tail(t, average.count - 1)
   }
 
-  /// Whether zero lies outside the 95 % interval.
-  public var isClear: Bool { average.interval.map { !$0.contains(0) } ?? false }
+  /// Whether zero lies outside the 95 % interval, and chance would do it less often than once in twenty.
+  public var isClear: Bool {
+    (average.interval.map { !$0.contains(0) } ?? false) && (probability ?? 1) < 0.05
+  }
 
   /// `group - batch: accuracy +0.0123 [+0.0041, +0.0205], 3 pairs over seed, p = 0.02`.
   public var text: String {

@@ -95,11 +95,13 @@ public struct ExperimentResult: Sendable {
     if let value = values.first(where: { $0.label == label }) { return value }
     let named = values.filter { $0.matches(label) }
     if named.count == 1 { return named[0] }
+    let other = spec.axes.first { $0.name != axis && $0.values.contains { $0.matches(label) } }
     throw NormaError(
       .usage,
       "'\(axis)' has no value '\(label)'"
         + Suggestion.phrase(for: label, among: values.map(\.label)),
-      help: "it has: \(values.map(\.label).joined(separator: ", "))")
+      help: other.map { "\(label) is one of '\($0.name)': axis = \"\($0.name)\"" }
+        ?? "it has: \(values.map(\.label).joined(separator: ", "))")
   }
 
   /// Two settings of an axis compared over all cells that are equal in the others, at the given settings.
@@ -123,6 +125,9 @@ public struct ExperimentResult: Sendable {
       return found
     }
     let (a, b) = (try values(first), try values(second))
+    guard first != second else {
+      throw NormaError(.usage, "\(axis)=\(first) is compared with itself", help: "name another")
+    }
     // In the order of the cells: sums of floating-point numbers depend on it.
     var differences: [Double] = []
     let before = try value(first, of: axis)
@@ -135,7 +140,10 @@ public struct ExperimentResult: Sendable {
         .usage,
         "no two completed cells differ in \(axis)=\(first) and \(axis)=\(second) alone and have"
           + " '\(measure.rawValue)'",
-        help: isDryRun ? "this is a dry run: nothing was measured" : nil)
+        help: isDryRun
+          ? "this is a dry run: nothing was measured"
+          : cells.contains { if case .outOfTime = $0.status { true } else { false } }
+            ? "the budget left cells for another time: --resume runs them" : nil)
     }
     return PairedComparison(
       axis: axis, first: first, second: second, measure: measure, differences: differences,

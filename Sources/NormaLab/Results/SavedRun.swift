@@ -21,6 +21,10 @@ public struct SavedRun: Sendable {
   public init(_ folder: String) throws(NormaError) {
     self.folder = folder
     configuration = try Self.value(folder + "/run.json")
+    guard case .object = configuration else {
+      throw NormaError(
+        .data, "'\(folder)/run.json' is damaged: it is no object", help: Self.remedy)
+    }
     let path = folder + "/events.jsonl"
     guard let data = FileManager.default.contents(atPath: path) else {
       throw NormaError(.inputMissing, "'\(path)' cannot be read", help: "check the path")
@@ -47,9 +51,11 @@ public struct SavedRun: Sendable {
     do throws(NormaError) {
       return try JSONValue(parsing: data)
     } catch {
-      throw error.prefixed("'\(path)'")
+      throw NormaError(.data, "'\(path)' is damaged: \(error.message)", help: remedy)
     }
   }
+
+  private static let remedy = "bring the file back, or delete its folder"
 
   /// The last event, when the run is done.
   public var end: JSONValue? {
@@ -71,15 +77,30 @@ public struct SavedRun: Sendable {
   /// Throws `another_run` (status 64) where another run is meant than the one in the folder.
   func require(_ other: JSONValue) throws(NormaError) {
     for name in Self.determining {
-      let (before, now) = (configuration[name].normal, other[name].normal)
+      let (before, now) = (Self.meaning(configuration[name]), Self.meaning(other[name]))
       guard before != now else { continue }
-      let (path, old, new) = Self.difference(name, before, now)
-      // Not the script's mistake, even where a script's line asks for it.
-      throw NormaError(
-        NormaError.Code("another_run", exitStatus: NormaError.Code.usage.exitStatus),
-        "'\(folder)' holds another run: its \(path) was \(old), now it is \(new)",
-        help: "choose another folder with --out, or run what was run before")
+      throw Self.another(in: folder, name, before, now)
     }
+  }
+
+  /// The error that a folder holds another run, or sweep, than the one meant, with where they differ.
+  ///
+  /// It is not the script's mistake, even where a script's line asks for it.
+  static func another(
+    in folder: String, kind what: String = "run", _ name: String, _ before: JSONValue,
+    _ now: JSONValue
+  ) -> NormaError {
+    let (path, old, new) = difference(name, before, now)
+    return NormaError(
+      NormaError.Code("another_run", exitStatus: NormaError.Code.usage.exitStatus),
+      "'\(folder)' holds another \(what): its \(path) was \(old), now it is \(new)",
+      help: "choose another folder with --out, or run what was run before")
+  }
+
+  /// What a field comes to: a model, which is kept as text, without where its lines stood.
+  private static func meaning(_ value: JSONValue) -> JSONValue {
+    let model = value.string.flatMap { try? JSONValue(parsing: Data($0.utf8)) }
+    return (model?.without("place") ?? value).normal
   }
 
   /// The first field in which two values differ.
@@ -94,12 +115,17 @@ public struct SavedRun: Sendable {
         return (path + "." + field.name, "not there", short(field.value))
       }
     }
+    if case .list(let old) = a, case .list(let new) = b, old.count == new.count,
+      let place = old.indices.first(where: { old[$0] != new[$0] })
+    {
+      return difference("\(path)[\(place + 1)]", old[place], new[place])
+    }
     return (path, short(a), short(b))
   }
 
   private static func short(_ value: JSONValue) -> String {
     let text = value == .null ? "not there" : value.line
-    return text.count > 60 ? "another" : text
+    return text.count > 100 ? String(text.prefix(96)) + " ..." : text
   }
 }
 
@@ -158,7 +184,7 @@ extension CellResult {
     var measures: [Measure: Double] = [:]
     for measure in Measure.allCases { measures[measure] = end[measure.rawValue].double }
     self.measures = measures
-    steps = end["steps"].integer ?? 0
+    steps = end["steps"].count ?? 0
     stoppedEarly = end["stopped_early"] == true
     let file = folder + "/final.safetensors"
     weights = Folder.exists(file) ? file : nil

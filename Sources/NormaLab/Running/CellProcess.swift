@@ -146,10 +146,10 @@ private final class Watched {
       looked = .now
       let path = folder + "/events.jsonl"
       if total == 0 {
-        total = Folder.lines(path, first: true).first?["steps"].integer ?? 0
+        total = Folder.lines(path, first: true).first?["steps"].count ?? 0
       }
       if let latest = Folder.lines(path, first: false).last(where: { $0["type"] == "step" }) {
-        step = (latest["step"].integer ?? 0, latest["loss"].double)
+        step = (latest["step"].count ?? 0, latest["loss"].double)
       }
     }
     return SweepProgress.Running(

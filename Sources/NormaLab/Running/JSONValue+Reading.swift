@@ -36,6 +36,9 @@ extension JSONValue {
     }
   }
 
+  /// The whole number, where it can count something: files say what they like, and sums of it must fit.
+  public var count: Int? { integer.flatMap { (0...1 << 50).contains($0) ? $0 : nil } }
+
   /// The text.
   public var string: String? { if case .text(let value) = self { value } else { nil } }
 
@@ -44,6 +47,17 @@ extension JSONValue {
 
   /// The fields of an object.
   public var fields: [Field] { if case .object(let fields) = self { fields } else { [] } }
+
+  /// The same without the fields of that name, at any depth.
+  func without(_ name: String) -> JSONValue {
+    switch self {
+    case .list(let values): .list(values.map { $0.without(name) })
+    case .object(let fields):
+      .object(
+        fields.filter { $0.name != name }.map { Field($0.name, $0.value.without(name)) })
+    default: self
+    }
+  }
 
   /// The same with fields in the order of their names and whole numbers as integers: two values that
   /// mean the same are equal then.

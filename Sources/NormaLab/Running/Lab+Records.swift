@@ -32,6 +32,51 @@ extension Lab {
     ]
   }
 
+  /// Throws `another_run` where a folder holds another run than the one meant: other settings, or a norm
+  /// that was another formula.
+  func require(_ saved: SavedRun, to now: [JSONValue.Field]) throws(NormaError) {
+    try saved.require(.object(now))
+    for before in saved.configuration["definitions"].items {
+      let uses = saved.configuration["norms"].items
+      guard let name = before["name"].string, let entry = try? registry.entry(name),
+        let use = uses.first(where: {
+          $0["name"] == before["name"] && $0["hyper"] == before["hyper"]
+        }),
+        let channels = use["channels"].count, let hyper = entry.schema.values(use["hyper"]),
+        let formula = try? entry.provider.definition?.formula(hyper: hyper, channels: channels)
+      else { continue }
+      for (field, lines) in [("formula", formula.forward), ("gradient", formula.gradient)] {
+        let text = JSONValue.list(lines.map { .text($0) })
+        guard text != before[field] else { continue }
+        throw SavedRun.another(in: saved.folder, "norm '\(name)'", before[field], text)
+      }
+    }
+  }
+
+  /// Throws `another_run` where a folder holds a sweep over other values, or a run where a sweep is meant.
+  func requireSame(
+    _ spec: ExperimentSpec, _ cells: Int, in folder: String
+  ) throws(NormaError) {
+    let isRun = Folder.exists(folder + "/run.json")
+    let index = folder + "/sweep.json"
+    guard cells > 1 ? !isRun : !Folder.exists(index) else {
+      throw NormaError(
+        NormaError.Code("another_run", exitStatus: NormaError.Code.usage.exitStatus),
+        "'\(folder)' holds \(isRun ? "a single run" : "a sweep"), and this is"
+          + " \(cells > 1 ? "a sweep" : "a single run")", help: "choose another folder with --out")
+    }
+    // What cannot be read is written anew.
+    guard cells > 1, let saved = try? SavedRun.value(index) else { return }
+    let (before, now) = (saved["axes"].normal, Self.axes(of: spec).normal)
+    guard before == now else {
+      throw SavedRun.another(in: folder, kind: "sweep", "axes", before, now)
+    }
+  }
+
+  private static func axes(of spec: ExperimentSpec) -> JSONValue {
+    .list(spec.axes.map { ["name": .text($0.name), "values": .list($0.values.map(\.json))] })
+  }
+
   /// What a run folder records of a run before it starts.
   ///
   /// - Parameter run: nil when the cell cannot be built.
@@ -88,8 +133,7 @@ extension Lab {
   func sweepJSON(_ spec: ExperimentSpec, _ cells: [Cell], _ results: [CellResult]) -> JSONValue {
     [
       "experiment": .text(spec.name),
-      "axes": .list(
-        spec.axes.map { ["name": .text($0.name), "values": .list($0.values.map(\.json))] }),
+      "axes": Self.axes(of: spec),
       "cells": .int(cells.count),
       "summary": .list(summary(spec, results)),
       "results": .list(
@@ -128,6 +172,30 @@ extension Lab {
         "measures": .object(measures),
       ]
     }
+  }
+}
+
+extension NormSchema {
+  /// The values of a norm's hyper-parameters that `NormUse.json` wrote; nil for those that move with the
+  /// step, and for what is none of them.
+  fileprivate func values(_ json: JSONValue) -> [String: HyperValue]? {
+    var values: [String: HyperValue] = [:]
+    for parameter in hyper {
+      switch (parameter.kind, json[parameter.name]) {
+      case (_, .null): values[parameter.name] = HyperValue.none
+      case (.bool, .bool(let flag)): values[parameter.name] = .bool(flag)
+      case (.real, let value):
+        guard let number = value.double else { return nil }
+        values[parameter.name] = .real(number)
+      case (.int, .text(let word)), (.choice, .text(let word)):
+        values[parameter.name] = .choice(word)
+      case (.int, let value):
+        guard let number = value.integer else { return nil }
+        values[parameter.name] = .int(number)
+      default: return nil
+      }
+    }
+    return values
   }
 }
 

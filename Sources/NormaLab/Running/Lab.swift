@@ -150,7 +150,7 @@ public final class Lab {
     let saved = try SavedRun(path)
     // A cell that cannot be built says so when it is tried.
     guard let now = try? determinants(cell, of: sweep.spec, on: sweep.splits) else { return nil }
-    try saved.require(.object(now))
+    try require(saved, to: now)
     guard let end = saved.end, end["status"] != "out_of_time",
       end["status"] != "failed" || options.only != nil
     else { return nil }
@@ -197,7 +197,7 @@ public final class Lab {
       try options.resumes && SavedRun.exists(in: path) ? SavedRun(path) : nil
     }
     if let saved, let now = try? determinants(cell, of: spec, on: sweep.splits) {
-      try saved.require(.object(now))
+      try require(saved, to: now)
     }
     var run: CellRun?
     var weights: String?
@@ -354,6 +354,7 @@ public final class Lab {
           help: "go on with it by --resume, or choose another folder with --out")
       }
       try Folder.make(path)
+      try requireSame(spec, cells.count, in: path)
       return path
     }
     if options.resumes, let latest = latestFolder(of: spec, cells, splits) { return latest }
@@ -396,7 +397,7 @@ public final class Lab {
         else { continue }
         named = named ?? folder
         let now = try? determinants(cell, of: spec, on: splits)
-        if let now, (try? saved.require(.object(now))) != nil { return folder }
+        if let now, (try? require(saved, to: now)) != nil { return folder }
         break
       }
     }

@@ -116,18 +116,19 @@ public struct EpochReport: Sendable {
 }
 
 extension RunEvent {
-  /// Whether the event belongs in files and streams of events.
-  public var isRecorded: Bool {
+  /// Whether the event is one of a run, and belongs in the file of its events.
+  var isOfRun: Bool {
     switch self {
-    case .step(let report): report.isRecorded
     case .experiment, .plan, .found, .sweep: false
     default: true
     }
   }
 
-  /// The event as a JSON object that begins with its `type`.
-  public var json: JSONValue {
+  /// The event as a JSON object that begins with its `type`; nil where only a live display wants it.
+  public var json: JSONValue? {
     switch self {
+    case .sweep: return nil
+    case .step(let step) where !step.isRecorded: return nil
     case .experiment(let name, let cells, let folder):
       return [
         "type": "experiment", "name": .text(name), "cells": .int(cells),
@@ -173,12 +174,12 @@ extension RunEvent {
       ]
     case .done(let result):
       return .object([.init("type", "done")] + result.fields)
-    case .sweep(let progress):
-      return [
-        "type": "sweep", "done": .int(progress.done), "cells": .int(progress.cells),
-        "running": .int(progress.running.count),
-      ]
-    case .found(let result): return .object([.init("type", "found")] + result.fields)
+    case .found(let result):
+      return .object(
+        [
+          .init("type", "found"), .init("cell", .int(result.cell.index + 1)),
+          .init("settings", result.cell.settingsJSON),
+        ] + result.fields)
     case .plan(let plan): return plan.json
     }
   }

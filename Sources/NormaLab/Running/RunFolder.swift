@@ -86,8 +86,8 @@ final class RunFolder {
 
   /// Appends an event; steps are kept back for up to half a second, all else is written at once.
   func append(_ event: RunEvent) {
-    guard event.isRecorded else { return }
-    pending += Array((event.json.line + "\n").utf8)
+    guard event.isOfRun, let json = event.json else { return }
+    pending += Array((json.line + "\n").utf8)
     if case .step = event, flushed.duration(to: .now) < .milliseconds(500) { return }
     flush()
   }
@@ -133,7 +133,7 @@ enum Folder {
       .io, "cannot write '\(path)': \(String(cString: strerror(errno)))",
       help: errno == ENOSPC || errno == EFBIG || errno == EDQUOT
         ? "make room; what was written before is whole, and --resume goes on from it"
-        : "choose another folder with --out, or make this one writable")
+        : "make it writable, or choose another place: --out for runs, -o for reports and exports")
   }
 
   /// Removes what processes that were killed left half written.

@@ -67,7 +67,10 @@ struct RunProgress: Codable {
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     guard let data = text.map({ Data($0.utf8) }),
       let progress = try? decoder.decode(RunProgress.self, from: data),
-      progress.whole.isSound, progress.recent.isSound
+      progress.whole.isSound, progress.recent.isSound,
+      [progress.steps, progress.epochs, progress.stop.waited].allSatisfy({
+        $0 >= 0 && $0 <= 1 << 50
+      })
     else { return nil }
     self = progress
   }

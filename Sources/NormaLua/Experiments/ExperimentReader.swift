@@ -31,7 +31,8 @@ extension ExperimentBindings {
       try budget.rejectUnknown(known: ["minutes"])
       let minutes = try budget.value("minutes", default: 0.0)
       guard minutes > 0, minutes <= 1e6 else {
-        throw budget.error("it must have 'minutes' > 0", help: "budget = { minutes = 30 }")
+        throw budget.error(
+          "'minutes' of budget must be > 0, got \(minutes)", help: "budget = { minutes = 30 }")
       }
       spec.budget = .seconds(minutes * 60)
     }

@@ -134,11 +134,11 @@ public struct TableReader {
   }
 
   /// Throws when there are more than `limit` items.
-  public func rejectItems(beyond limit: Int) throws(NormaError) {
+  public func rejectItems(beyond limit: Int, help: String? = nil) throws(NormaError) {
     guard items.count > limit else { return }
     throw error(
       "at most \(limit) \(limit == 1 ? "item is" : "items are") taken\(place), got \(items.count)",
-      help: "name the others: name = \(items[limit].quoted)")
+      help: help ?? "name the others: name = \(items[limit].quoted)")
   }
 
   /// An error that begins with the owner's name.

@@ -63,10 +63,12 @@ final class Declarations {
     try hyper("bool", [], in: interpreter) { options throws(NormaError) in
       (.bool, .bool(try options.item(0, "default value")))
     }
-    try hyper("choice", ["choices"], in: interpreter) { options throws(NormaError) in
+    let example = "norm.choice { \"a\", choices = { \"a\", \"b\" } }"
+    try hyper("choice", ["choices"], help: example, in: interpreter) {
+      options throws(NormaError) in
       let words: [String] = try options.required("choices")
       guard !words.isEmpty else {
-        throw options.error("'choices' is empty", help: "choices = { \"a\", \"b\" }")
+        throw options.error("'choices' is empty", help: example)
       }
       return (.choice(words), .choice(try options.item(0, "default value")))
     }
@@ -114,18 +116,13 @@ final class Declarations {
   }
 
   private func hyper(
-    _ name: String, _ fields: [String], in interpreter: Interpreter,
+    _ name: String, _ fields: [String], help: String? = nil, in interpreter: Interpreter,
     _ read: @escaping (TableReader) throws(NormaError) -> (HyperParameter.Kind, HyperValue)
   ) throws(NormaError) {
     try interpreter.define("norm." + name) { call throws(NormaError) in
       let options = try call.options()
       try options.rejectUnknown(known: fields + ["doc"])
-      if name == "choice", options.items.count > 1 {
-        throw options.error(
-          "the default comes first and alone, got \(options.items.count) items",
-          help: "norm.choice { \"a\", choices = { \"a\", \"b\" } }")
-      }
-      try options.rejectItems(beyond: 1)
+      try options.rejectItems(beyond: 1, help: help)
       let (kind, initial) = try read(options)
       do throws(NormaError) {
         let parameter = HyperParameter("default value", kind, default: initial)

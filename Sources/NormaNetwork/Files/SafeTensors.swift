@@ -77,7 +77,9 @@ public struct SafeTensors: Sendable {
     do {
       data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
     } catch {
-      throw NormaError(.io, "'\(path)' cannot be read", underlying: error)
+      throw NormaError(
+        .io, "'\(path)' cannot be read", help: "give the path of a .safetensors file",
+        underlying: error)
     }
     func malformed(_ what: String) -> NormaError {
       NormaError(

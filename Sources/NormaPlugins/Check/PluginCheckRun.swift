@@ -97,8 +97,10 @@ public struct PluginCheckRun: Sendable {
       }
     }
     func ended(_ outcome: PluginCheckResult.Outcome, _ message: String) {
-      // The last words are most likely about it; what is set in under them says how to come here.
-      let words = rest.filter { !$0.hasPrefix("  ") }.suffix(3).map { String($0.prefix(200)) }
+      // The last words are most likely about it. What our own name for a crash has below it, set in, is how
+      // to try it with this command.
+      let said = rest.filter { !$0.hasPrefix("  ") }
+      let words = (said.isEmpty ? rest : said).suffix(3).map { String($0.prefix(200)) }
         .joined(separator: " / ")
       results.append(
         PluginCheckResult(

@@ -98,7 +98,7 @@ struct HelpTopic: Sendable {
         train = { epochs = 3,          -- or steps = 500
           batch = 128, optimizer = optim.sgd { rate = 0.1, momentum = 0.9 },
           schedule = schedule.cosine { warm_up = 100 }, clip = 1, rate_scale = "linear",
-          stop = { value = "val_loss", patience = 3, least = 0.001 } },
+          stop = { value = "val_loss", patience = 3, least = 0.001 } },  -- ends with the last weights
         observe = 100,                 -- norms are watched every so many steps; false for never
         budget = { minutes = 30 },     -- cells that find no time are rows that say so
         watch = { "val_accuracy" },    -- what print(r) shows
@@ -106,6 +106,7 @@ struct HelpTopic: Sendable {
 
       print(r:table { rows = "norm", columns = "batch", value = "accuracy", spread = "interval" })
       print(r:compare { "batch", "group", value = "loss", at = { batch = 2 } })
+      print(r:compare { 0.1, 0.01, axis = "rate", value = "loss", at = { norm = "batch" } })
       print(r:mean { value = "loss", at = { norm = "batch" } })
       r:best { by = "accuracy" }:save "best.safetensors"
       r:report "report.html"

@@ -43,7 +43,9 @@ struct AdviseCommand: ParsableCommand {
   var seeds = 3
 
   @Option(
-    help: ArgumentHelp("How long the runs of an experiment may take together.", valueName: "time"))
+    help: ArgumentHelp(
+      "How long the steps of an experiment's runs should take together; validation comes on top.",
+      valueName: "time"))
   var minutes = 3.0
 
   @Option(
@@ -59,13 +61,20 @@ struct AdviseCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
-    func check(_ name: String, _ isRight: Bool, _ range: String) throws(NormaError) {
-      guard isRight else { throw NormaError(.usage, "--\(name) must be \(range)") }
+    func check<Number: Comparable>(
+      _ name: String, _ value: Number, _ range: ClosedRange<Number>
+    ) throws(NormaError) {
+      guard range.contains(value) else {
+        throw NormaError(
+          .usage,
+          "--\(name) must be from \(range.lowerBound) to \(range.upperBound), got \(value)")
+      }
     }
-    try check("batch", batch.map { $0 >= 1 } ?? true, "1 or more")
-    try check("workers", workers >= 1, "1 or more")
-    try check("seeds", (2...100).contains(seeds), "from 2 to 100: one seed says nothing of chance")
-    try check("minutes", minutes > 0 && minutes <= 1e5, "more than 0")
+    if let batch { try check("batch", batch, 1...1_000_000_000) }
+    try check("workers", workers, 1...1_000_000)
+    // One seed says nothing of chance.
+    try check("seeds", seeds, 2...100)
+    try check("minutes", minutes, 0.01...10_000)
   }
 
   func run() throws {

@@ -24,7 +24,8 @@ struct RunCommand: ParsableCommand {
       The first Ctrl-C ends the run with a checkpoint (status 130), the second at once. --resume \
       goes on from it, mid-epoch and bit for bit, also after a crash: a checkpoint is written once a \
       minute. Cells of a sweep that are done are not run again. A run that diverges ends with \
-      status 3 and saves no weights.
+      status 3 and saves no weights; in a sweep it is a row that says so. A script's second experiment \
+      goes to FOLDER-2.
 
       Examples:
         norma run scripts/experiments/first.lua

@@ -39,7 +39,7 @@ final class RunDisplay {
   }
 
   func show(_ event: RunEvent) {
-    if isJSON, event.isRecorded || event.isPlan { TextStream.output.write(event.json.line + "\n") }
+    if isJSON, let json = event.json { TextStream.output.write(json.line + "\n") }
     switch event {
     case .experiment(let name, let cells, let folder):
       results = []
@@ -249,12 +249,6 @@ final class RunDisplay {
       total: max(1, min(perEpoch, total - first)),
       remaining: estimate.remaining(steps: total - step), rate: estimate.rate, measures: measures,
       table: table ?? sweepTable(most: Self.mostRows))
-  }
-}
-
-extension RunEvent {
-  fileprivate var isPlan: Bool {
-    if case .plan = self { true } else { false }
   }
 }
 

@@ -47,6 +47,11 @@ struct ExportRunCommand: ParsableCommand {
 
   func run() throws {
     let measures = try values.measures
+    if measures != nil, to == .csv || to == .tensorboard {
+      throw NormaError(
+        .usage, "--value is for markdown and latex: \(to.rawValue) holds everything",
+        help: "leave it out")
+    }
     let saved = try SavedRuns(runs)
     switch to {
     case .tensorboard:

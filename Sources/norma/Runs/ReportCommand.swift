@@ -47,13 +47,7 @@ struct ReportCommand: ParsableCommand {
     try registryOptions.withRegistry { registry in
       let report = try ReportWriter(registry).report(try SavedRuns(runs))
       if let output {
-        do throws(NormaError) {
-          try report.write(to: output)
-        } catch {
-          var error = error
-          error.help = "is its folder there, and may you write to it?"
-          throw error
-        }
+        try report.write(to: output)
         TextStream.output.write(output + "\n")
       }
       if let figures {

@@ -123,6 +123,9 @@ struct RunsShowCommand: ParsableCommand {
     let summary = saved.summary(measures)
     if output.json { return try output.write(text: summary.json.indented(depth: 3)) }
     var lines = summary.table.lines()
+    if summary.rows.contains(where: { $0.runs > 1 }) {
+      lines.append(StyledText(SavedRuns.note, .dim))
+    }
     for (name, values) in saved.differences where !name.hasPrefix("settings.") {
       let shown = values.prefix(8).map { $0.value.isEmpty ? "(not there)" : $0.value }
       lines.append(
@@ -175,6 +178,10 @@ struct RunsCompareCommand: ParsableCommand {
 
   func run() throws {
     let measures = try values.measures ?? [.loss, .accuracy]
+    guard Set(runs).count == runs.count else {
+      throw NormaError(
+        .usage, "a folder is named twice: it would be compared with itself", help: "name others")
+    }
     let summary = try SavedRuns(runs).summary(measures)
     guard summary.rows.count > 1 else {
       throw NormaError(
