@@ -142,6 +142,8 @@ struct ExportRunTests {
     let runs = try Self.sweep(bench)
     let measure = try Command(["export-run", runs, "--to", "markdown", "--value", "los"])
     #expect(measure.status == 64 && measure.errors.contains("did you mean 'loss'?"))
+    let all = try Command(["export-run", runs, "--to", "csv", "--value", "loss"])
+    #expect(all.status == 64 && all.errors.contains("csv holds everything"))
     let folder = try Command(["export-run", runs, "--to", "tensorboard"])
     #expect(folder.status == 64 && folder.errors.contains("name one with -o"))
   }

@@ -53,6 +53,23 @@ struct ResumeMistakeTests {
     #expect(sweep.status == 64 && sweep.errors.contains("holds a single run, and this is a sweep"))
   }
 
+  @Test("A damaged run.json, and more steps than a sum holds, are told")
+  func damage() throws {
+    let bench = try Workbench()
+    #expect(try run(bench, "").status == 0)
+    for (text, words) in [
+      ("[1, 2]", "is damaged: it is no object"), ("{", "is damaged: it is no JSON"),
+    ] {
+      try Data(text.utf8).write(to: URL(filePath: bench.path("kept/run.json")))
+      let found = try run(bench, "")
+      #expect(found.status == 65 && found.errors.contains(words), "\(found.errors)")
+      #expect(found.errors.contains("hint: bring the file back, or delete its folder"))
+    }
+    let long = try Command(
+      ["run", bench.path("one.lua"), "--set", "epochs=1e18", "--out", bench.path("long")])
+    #expect(long.status == 65 && long.errors.contains("1 to 1000000000"), "\(long.errors)")
+  }
+
   @Test("A value twice would count as a repetition")
   func doubled() throws {
     let bench = try Workbench()

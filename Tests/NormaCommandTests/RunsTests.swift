@@ -91,6 +91,7 @@ struct RunsTests {
       (["show", bench.path("none")], 66, "there is no folder"),
       (["show", ".", "--value", "val_los"], 64, "did you mean 'val_loss'"),
       (["compare", "a", "--within=-1"], 64, "--within must be 0 or more"),
+      (["compare", "a", "./a"], 64, "a folder is named twice"),
       (["lst"], 64, "did you mean 'list'"),
     ] {
       let found = try Command(["runs"] + arguments)

@@ -30,6 +30,11 @@ func tables() throws {
   let lines = summary.text.split(separator: "\n")
   #expect(Set(lines.prefix(5).map(\.count)).count == 1)
 
+  // Differences that are all equal are judged by their signs: two of them say little.
+  let equal = try result.compare("none", "rms", measure: .parameters, at: ["batch": "8"])
+  #expect(equal.differences.count == 2 && equal.average.deviation == 0 && equal.average.mean > 0)
+  #expect(equal.probability == 0.5 && !equal.isClear)
+
   let best = try result.best(by: .loss, at: ["norm": "none"])
   let losses = result.cells.filter { $0.cell.label.hasPrefix("norm=none") }.compactMap { $0[.loss] }
   #expect(best[.loss] == losses.min())

@@ -163,6 +163,7 @@ func comparisons() throws {
   for (line, words) in [
     ("r:compare { 'rms' }", "it takes two values of an axis"),
     ("r:compare { 'rms', 'lyer' }", "did you mean 'layer'?"),
+    ("r:compare { 'rms', 'rms' }", "norm=rms is compared with itself"),
     ("r:mean { at = { sed = 1 } }", "did you mean 'seed'?"),
     ("r:table { rows = 'norm', spread = 'range' }", "'spread' must be one of deviation, interval"),
   ] {

@@ -113,8 +113,11 @@ public struct ExperimentResult: Sendable {
   ) throws(NormaError) -> PairedComparison {
     for name in [axis] + settings.keys.sorted() { try checkAxis(name) }
     let axes = spec.axes.filter { $0.name != axis && settings[$0.name] == nil }
-    func values(_ label: String) throws(NormaError) -> [[Cell.Setting]: Double] {
-      let value = try self.value(label, of: axis)
+    let (before, after) = (try value(first, of: axis), try value(second, of: axis))
+    guard before != after else {
+      throw NormaError(.usage, "\(axis)=\(first) is compared with itself", help: "name another")
+    }
+    func values(_ value: SettingValue) -> [[Cell.Setting]: Double] {
       var found: [[Cell.Setting]: Double] = [:]
       for result in cells where result.cell.value(axis) == value {
         guard case .completed = result.status, let number = result[measure], number.isFinite,
@@ -124,13 +127,9 @@ public struct ExperimentResult: Sendable {
       }
       return found
     }
-    let (a, b) = (try values(first), try values(second))
-    guard first != second else {
-      throw NormaError(.usage, "\(axis)=\(first) is compared with itself", help: "name another")
-    }
+    let (a, b) = (values(before), values(after))
     // In the order of the cells: sums of floating-point numbers depend on it.
     var differences: [Double] = []
-    let before = try value(first, of: axis)
     for result in cells where result.cell.value(axis) == before {
       let key = result.cell.settings.filter { $0.name != axis }
       if let start = a[key], let end = b[key] { differences.append(end - start) }

@@ -133,7 +133,7 @@ public struct TableReader {
       help: known.isEmpty ? "it has none" : "it has: \(known.joined(separator: ", "))")
   }
 
-  /// Throws when there are more than `limit` items.
+  /// Throws when there are more than `limit` items; `help` says what to write, where names are no remedy.
   public func rejectItems(beyond limit: Int, help: String? = nil) throws(NormaError) {
     guard items.count > limit else { return }
     throw error(

@@ -178,7 +178,8 @@ struct RunsCompareCommand: ParsableCommand {
 
   func run() throws {
     let measures = try values.measures ?? [.loss, .accuracy]
-    guard Set(runs).count == runs.count else {
+    let places = runs.map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path }
+    guard Set(places).count == runs.count else {
       throw NormaError(
         .usage, "a folder is named twice: it would be compared with itself", help: "name others")
     }
