@@ -37,7 +37,7 @@ CK_INLINE_LINE void normalize(ck_output out, const ck_fused *s, ptrdiff_t rows, 
     float *zr = out.data + r * out.row_stride;
     ROW(a) ROW(b) ROW(c) ROW(d) ROW(f) ROW(h)
     (void)a_all;
-    WRITE(NORMALIZED, __builtin_prefetch(a_row + i + out.ahead);)
+    WRITE(NORMALIZED, __builtin_prefetch(a_row + i + out.ahead, 0, 2);)
   }
 }
 
@@ -54,8 +54,8 @@ CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, p
     ROW(a) ROW(b) ROW(c) ROW(d) ROW(e) ROW(f) ROW(g) ROW(h)
     (void)a_all;
     (void)e_all;
-    WRITE(GRADIENT, __builtin_prefetch(a_row + i + out.ahead);
-          __builtin_prefetch(e_row + i + out.ahead);)
+    WRITE(GRADIENT, __builtin_prefetch(a_row + i + out.ahead, 0, 2);
+          __builtin_prefetch(e_row + i + out.ahead, 0, 2);)
   }
 }
 

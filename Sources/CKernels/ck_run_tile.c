@@ -99,7 +99,21 @@ static void add_sums(const ck_instruction *in, const ck_program *program, const 
   ck_accumulate_sums(&sums, tile->rows, tile->inner);
 }
 
+/* Sums of columns go through rows a line at a time; memory is asked for in its own order before. */
+static void ask_for(const ck_view *view, const ck_memory *memory, const ck_tile *tile) {
+  if (view->kind != CK_VIEW_TENSOR || tile->row_pitch != tile->inner) return;
+  const float *data = memory->tensors[view->index] + tile->offset;
+  for (int64_t i = 0; i < tile->rows * tile->inner; i += 16) __builtin_prefetch(data + i);
+}
+
+static void prepare(const ck_instruction *in, const ck_memory *memory, const ck_tile *tile) {
+  if (in->target.inner_stride == 0) return;
+  if (in->what == CK_DO_MOMENTS || in->what == CK_DO_SUMS) ask_for(&in->a, memory, tile);
+  if (in->what == CK_DO_SUMS) ask_for(&in->e, memory, tile);
+}
+
 void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_tile *tile) {
+  if (tile->is_cold && program->count > 0) prepare(program->instructions, memory, tile);
   for (int32_t k = 0; k < program->count; k++) {
     const ck_instruction *in = program->instructions + k;
     ck_operand a = resolve(&in->a, program, memory, tile);

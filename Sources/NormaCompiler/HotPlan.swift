@@ -21,6 +21,7 @@ struct HotPlan {
 
   let whole: Bool
   let streams: Bool
+  let readsSlicesAhead: Bool
   let rows: Int
   let inner: Int
   let sliceRows: Int
@@ -111,7 +112,8 @@ final class FrozenPlan: @unchecked Sendable {
     }
     let floats = TilePlan.aligned(plan.workerDoubles * 8)
     hot = HotPlan(
-      whole: plan.level == .whole, streams: plan.streams, rows: plan.rows, inner: plan.inner,
+      whole: plan.level == .whole, streams: plan.streams,
+      readsSlicesAhead: plan.readsSlicesAhead, rows: plan.rows, inner: plan.inner,
       sliceRows: plan.sliceRows, sliceCount: plan.sliceCount, unitCount: plan.unitCount,
       tileRows: plan.tileRows,
       tileInner: plan.tileInner, blockRows: plan.blockRows, leadB: plan.leadCounts[1],

@@ -224,10 +224,15 @@ struct TileFusion {
     let (a, b, c) = operands(emitted)
     switch emitted.instruction.operation {
     case fma:
-      guard let (x, d) = split(a, b), isFull(c), definition(x, mul) == nil else { return nil }
+      guard let (x, d) = split(a, b), isFull(c) else { return nil }
       var t = centered(x)
-      t.d = d
-      return completed(emitted, t, c)
+      if definition(x, mul) == nil {
+        t.d = d
+        return completed(emitted, t, c)
+      }
+      // A product of three: then it is the gradient's, and what is added is the input's.
+      t = centered(c)
+      return t.length > 0 ? completed(emitted, t, scaled(x), g: d) : nil
     case add:
       guard isFull(a), isFull(b) else { return nil }
       let (first, second) = (centered(a), centered(b))
@@ -238,28 +243,28 @@ struct TileFusion {
   }
 
   private func completed(_ emitted: Emitted, _ t: Centered, _ rest: Operand) -> Emitted? {
-    var new = started(emitted, Int(CK_DO_GRADIENT))
-    set(&new, t)
-    var e = Scaled(e: rest)
     if let found = definition(rest, fma) {
       let (a, b, c) = operands(found)
       if let (x, g) = split(a, b), !isFull(c) {
-        e = scaled(x)
-        (new.instruction.g, new.instruction.h) = (g, c.view)
+        return completed(emitted, t, scaled(x), g: g, h: c.view)
       }
     } else if let found = definition(rest, mul) {
       let (a, b, _) = operands(found)
-      if let (x, g) = split(a, b) {
-        e = scaled(x)
-        new.instruction.g = g
-      }
+      if let (x, g) = split(a, b) { return completed(emitted, t, scaled(x), g: g) }
     } else if let found = definition(rest, add) {
       let (a, b, _) = operands(found)
-      if let (x, h) = split(a, b) {
-        e = scaled(x)
-        new.instruction.h = h
-      }
+      if let (x, h) = split(a, b) { return completed(emitted, t, scaled(x), h: h) }
     }
+    return completed(emitted, t, Scaled(e: rest))
+  }
+
+  private func completed(
+    _ emitted: Emitted, _ t: Centered, _ e: Scaled, g: ck_view = TileFusion.constant(1),
+    h: ck_view = TileFusion.constant(0)
+  ) -> Emitted? {
+    var new = started(emitted, Int(CK_DO_GRADIENT))
+    set(&new, t)
+    (new.instruction.g, new.instruction.h) = (g, h)
     set(&new, e)
     for _ in 0..<2 {
       let i = new.instruction

@@ -67,6 +67,9 @@ extension TilePlan {
   /// Whether a tensor is read.
   func reads(tensor: Int32) -> Bool { tensorsOfPasses.contains { $0.read.contains(tensor) } }
 
+  /// Whether the next slice is read while one is written: where what both read would stay in the cache.
+  var readsSlicesAhead: Bool { level != .whole && bytesRead(sliceRows * inner * 4) <= 1 << 20 }
+
   private func bytesRead(_ tensor: Int) -> Int {
     if level == .whole { return tensorsOfPasses.reduce(0) { $0 + $1.read.count } * tensor }
     let (read, written) = tensorsOfPasses.reduce((Set<Int32>(), Set<Int32>())) {

@@ -116,8 +116,9 @@ struct TileWork {
       tile.rows = Int64(rows)
       tile.row_pitch = Int64(plan.inner)
       tile.streams = plan.streams ? 1 : 0
-      // While a slice is written, the next one is read; passes over the whole read on.
-      tile.ahead = plan.whole ? 512 : Int64(plan.sliceRows * plan.inner)
+      // While a slice is written, the next one is read, or else what comes soon.
+      tile.ahead = plan.readsSlicesAhead ? Int64(plan.sliceRows * plan.inner) : 512
+      tile.is_cold = plan.readsSlicesAhead ? 0 : 1
       var column = 0
       while column < plan.inner {
         tile.offset = Int64(row * plan.inner + column)

@@ -5,7 +5,7 @@ import Testing
 struct NormsBenchTests {
   private static let times = [
     "copy_us", "floor_forward_us", "floor_forward_backward_us", "forward_us", "infer_us",
-    "forward_backward_us", "infer_forward_backward_us",
+    "forward_backward_us", "infer_forward_backward_us", "plan_us",
   ]
 
   private func bench(_ arguments: [String]) throws -> Command {
@@ -68,7 +68,7 @@ struct NormsBenchTests {
     let table = try bench(["layer", "--shape", "8x16", "--hyper", "scale=false"]).output
     let lines = table.split(separator: "\n")
     try #require(lines.count == 4)
-    for title in ["copy µs", "f / copy", "f+b / floor", "i / copy", "GB/s", "spread"] {
+    for title in ["copy µs", "f / copy", "f+b / floor", "i / copy", "GB/s", "plan ms", "spread"] {
       #expect(lines[0].contains(title), "\(title)")
     }
     #expect(lines[1].contains("layer(scale=false)") && lines[1].contains("8x16"))

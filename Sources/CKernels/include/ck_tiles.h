@@ -88,6 +88,7 @@ typedef struct {
   int64_t row;     /* first row after the leading indices */
   int64_t column;  /* first inner index */
   int64_t ahead;   /* elements from here to what is worth reading ahead of time */
+  int64_t is_cold; /* whether tensors are still to come from memory */
   int32_t streams; /* whether superinstructions write past the cache */
 } ck_tile;
 

@@ -27,6 +27,8 @@ public struct NormBenchmark: Sendable, Codable {
   public let forwardBackwardMicroseconds: Double
   /// Forward in inference, then backward.
   public let inferBackwardMicroseconds: Double
+  /// Tracing the formula, differentiating it and planning both directions, before any machine code.
+  public let planMicroseconds: Double
   /// The largest distance of a time's quartiles, divided by its median.
   public let spread: Double
   /// Bytes that forward must move to and from memory.
@@ -47,6 +49,7 @@ public struct NormBenchmark: Sendable, Codable {
     case inferMicroseconds = "infer_us"
     case forwardBackwardMicroseconds = "forward_backward_us"
     case inferBackwardMicroseconds = "infer_forward_backward_us"
+    case planMicroseconds = "plan_us"
     case forwardBytes = "forward_bytes"
     case forwardBackwardBytes = "forward_backward_bytes"
     case copyWay = "copy_by"
@@ -99,11 +102,26 @@ public struct NormBenchmark: Sendable, Codable {
     inferMicroseconds = medians[4]
     forwardBackwardMicroseconds = medians[5]
     inferBackwardMicroseconds = medians[6]
+    planMicroseconds = try NormBenchmark.planning(spec, in: registry, layout: layout)
     spread = ((timings.map(\.spread).max() ?? 0) * 1000).rounded() / 1000
     let tensor = 4 * layout.count
     forwardBytes = (passes.forward + 1) * tensor
     forwardBackwardBytes = forwardBytes + (2 * passes.backward + 1) * tensor
     copyWay = copy.text
     floorWay = floor.text
+  }
+
+  /// How long it takes to make a plan of a norm's formula: the median of several times, in microseconds.
+  private static func planning(
+    _ spec: NormSpec, in registry: NormRegistry, layout: TensorLayout
+  ) throws(NormaError) -> Double {
+    var times: [Duration] = []
+    for _ in 0..<9 {
+      let start = ContinuousClock.now
+      let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
+      _ = try layer.kernel(for: layout, mode: .train, executor: .tiles)
+      times.append(start.duration(to: .now))
+    }
+    return (times.sorted()[4] / .microseconds(1)).rounded()
   }
 }

@@ -8,7 +8,7 @@ enum BenchText {
   static func lines(_ results: [NormBenchmark]) -> [StyledText] {
     var table = Table([
       "norm", "shape", "axis", "executor", "copy µs", "f µs", "f / copy", "f / floor", "i / copy",
-      "f+b µs", "f+b / copy", "f+b / floor", "MB", "GB/s", "spread",
+      "f+b µs", "f+b / copy", "f+b / floor", "MB", "GB/s", "plan ms", "spread",
     ])
     for r in results {
       func ratio(_ time: Double, _ base: Double) -> String { number(time / base, 2) }
@@ -21,6 +21,7 @@ enum BenchText {
         ratio(r.inferMicroseconds, r.copyMicroseconds), number(both.0, 1),
         ratio(both.0, r.copyMicroseconds), ratio(both.0, r.floorForwardBackwardMicroseconds),
         number(both.1 / 1e6, 1), number(both.1 / both.0 / 1e3, 1),
+        number(r.planMicroseconds / 1e3, 2),
         number(100 * r.spread, 0) + " %",
       ]
       table.append([StyledText(r.norm, .cyan)] + cells.map { StyledText($0) })

@@ -4,19 +4,21 @@ extension NativeLoops {
 
   /// Sums of columns, and what is written with them.
   ///
-  /// Where something is written, rows go in pairs from start to end, as memory has them, and the sums
-  /// of a few rows wait in float, in arrays `F` along a segment of columns. Sums alone stay in registers
-  /// while a few rows pass by. Either way they join those in double.
+  /// Where something is written, a few rows go from start to end, as memory has them, and their sums
+  /// wait in float, in arrays `F` along a segment of columns. Sums alone stay in registers while a few
+  /// rows pass by. Either way they join those in double.
   func columnLoop(
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
     let sums = withoutFactors(all, byRow: false)
     // Sums that differ from row to row take rows one by one.
     let single = all.contains { $0.address.row != 0 }
-    let chains = single ? 1 : outputs.isEmpty ? passingChains(sums) : 2
+    // As many rows as registers hold beside their results.
+    let together = single ? 1 : lanes / 4
     // Few rows have few sums to join, and few errors to add up.
     let isShort = plan.level == .sample && plan.sliceRows <= 1024
-    let rows = single ? 1 : chains * NativeLoops.terms * (isShort ? 2 : 1)
+    let groups = outputs.isEmpty ? lanes / 4 : 2
+    let rows = single ? 1 : groups * NativeLoops.terms * (isShort ? 2 : 1)
     let moments = all.indices.filter { all[$0].family == .moments }
     let group = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",
@@ -38,12 +40,12 @@ extension NativeLoops {
     lines.append("if (!wide) {")
     if outputs.isEmpty {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
-      let loops = everyColumn(vectors: lineVectors) {
-        passing(sums, chains, $0, vectors: $1, tail: $2)
+      let loops = everyColumn(vectors: passingVectors) {
+        passing(sums, $0, vectors: $1, tail: $2)
       }
       lines += totalled(sums, loops)
     } else {
-      lines += alongRows(sums, outputs, together: chains)
+      lines += alongRows(sums, outputs, together: together)
     }
     lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
     let exact = all.enumerated().map { Sum(number: $0, terms: $1, stored: []) }
@@ -51,10 +53,10 @@ extension NativeLoops {
     return lines + (single ? counts : []) + ["}"]
   }
 
-  /// Chains of sums alone: as many as registers hold.
-  private func passingChains(_ sums: [Sum]) -> Int {
-    let each = sums.reduce(0) { $0 + parts($1.terms).count } * lineVectors
-    return each * 4 <= (lanes == 16 ? 24 : 12) ? 4 : 2
+  /// Vectors of columns whose sums stay at hand: a short row whole, so that memory is read in order; a
+  /// line of the cache of a long one, as rows that are 4 KiB share its places.
+  private var passingVectors: Int {
+    inner >= 512 ? lineVectors : max(1, min(64, inner) / lanes)
   }
 
   /// Rows from start to end, segment by segment, with sums that wait in memory.
@@ -109,15 +111,22 @@ extension NativeLoops {
   /// Vectors of a line of the cache.
   private var lineVectors: Int { max(1, 16 / lanes) }
 
-  /// A line of columns while rows pass by, in several chains of few terms.
+  /// Some vectors of columns while rows pass by: `p` of a few rows, `U` of two of those, `T` of all.
   private func passing(
-    _ sums: [Sum], _ chains: Int, _ column: String, vectors: Int, tail: Int?
+    _ sums: [Sum], _ column: String, vectors: Int, tail: Int?
   ) -> [String] {
     let leaves = NativeBody.leaves(
       of: sums.flatMap { [$0.terms.a, $0.terms.b] }, in: program, finding: pass.finds)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
     func place(_ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
+    func each(_ text: (_ part: String, _ sum: Sum, _ id: String) -> String) -> [String] {
+      (0..<vectors).flatMap { v in
+        sums.flatMap { sum in
+          parts(sum.terms).map { text($0, sum, "\(sum.number)_\(v)") }
+        }
+      }
+    }
     for v in 0..<vectors {
       var (loads, known) = shared(leaves, sums, place(v), "_\(v)", tail)
       for (k, leaf) in leaves.enumerated() {
@@ -127,53 +136,53 @@ extension NativeLoops {
       }
       lines += loads
       names.append(known)
-      for (k, sum) in sums.map(\.numbered) {
-        for part in parts(sum) {
-          let all = (0..<chains).map { "\(part)\(k)_\($0)_\(v) = bc(\(start(sum)))" }
-          lines.append("vf \(all.joined(separator: ", "));")
+    }
+    lines += each { part, sum, id in "vf T\(part)\(id) = bc(\(start(sum.terms)));" }
+    let few = NativeLoops.terms
+    func rows(_ count: Int) -> [String] {
+      var lines: [String] = []
+      for t in 0..<count {
+        let row = t == 0 ? "r" : "r + \(t)"
+        let start = "(row0 + rr + \(row)) * \(inner)"
+        for v in 0..<vectors {
+          if v * lanes % 16 == 0, !isSmallSlice {
+            let soon = "\(start) + \(place(v)) + \(inner >= 512 ? 128 : 4096)"
+            lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
+          }
+          var body = NativeBody(
+            self, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
+            suffix: "_\(t)_\(v)", names: names[v])
+          for (k, sum) in sums.map(\.numbered) {
+            add(k, sum, &body, to: "\(k)_\(v)", shift: "k\(k)_\(v)", first: t == 0)
+          }
+          lines += body.statements
         }
       }
+      return lines + each { part, sum, id in added(sum, "\(part)\(id)", to: "U\(part)\(id)") }
     }
-    func step(_ chain: Int) -> [String] {
-      let row = chain == 0 ? "r" : "r + \(chain)"
-      let start = "(row0 + rr + \(row)) * \(inner)"
-      // Lines of rows that follow come in no order that a processor foresees, but in small slices.
-      var lines = leaves.compactMap { leaf -> String? in
-        guard case .tensor(let t) = leaf, vectors * lanes >= 16, !isSmallSlice else { return nil }
-        let ahead = inner >= 512 ? 128 : 4 * chains * NativeLoops.terms * inner
-        return "__builtin_prefetch(t\(t) + \(start) + \(column) + \(ahead));"
-      }
-      for v in 0..<vectors {
-        var body = NativeBody(
-          self, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
-          suffix: "_\(chain)_\(v)", names: names[v])
-        for (k, sum) in sums.map(\.numbered) {
-          add(k, sum, &body, to: "\(k)_\(chain)_\(v)", shift: "k\(k)_\(v)", first: false)
-        }
-        lines += body.statements
-      }
-      return lines
-    }
-    lines.append("i64 r = 0;")
-    if chains > 1 {
-      lines += ["for (; r + \(chains) <= m; r += \(chains)) {"] + (0..<chains).flatMap(step) + ["}"]
-    }
-    lines += ["for (; r < m; r++) {"] + step(0) + ["}"]
+    lines += ["for (i64 h = 0; h < m; h += \(2 * few)) {"]
+    lines += ["const i64 e = h + \(2 * few) < m ? h + \(2 * few) : m;", "i64 r = h;"]
+    lines += each { part, sum, id in "vf U\(part)\(id) = bc(\(start(sum.terms)));" }
+    lines += ["for (; r + \(few) <= e; r += \(few)) {"] + rows(few) + ["}"]
+    lines += ["for (; r < e; r++) {"] + rows(1) + ["}"]
+    lines += each { part, sum, id in added(sum, "U\(part)\(id)", to: "T\(part)\(id)") } + ["}"]
     for v in 0..<vectors {
       for sum in sums {
         for part in parts(sum.terms) {
-          let all = (0..<chains).map { "\(part)\(sum.number)_\($0)_\(v)" }
-          let joined =
-            switch sum.terms.family {
-            case .max: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 1)" }
-            case .min: all.dropFirst().reduce(all[0]) { "extreme(\($0), \($1), 0)" }
-            default: NativeLoops.joined(all)
-            }
-          lines += join(sum, part, joined, place(v), tail)
+          lines += join(sum, part, "T\(part)\(sum.number)_\(v)", place(v), tail)
         }
       }
     }
     return lines
+  }
+
+  /// Adds one sum of the kind to another.
+  private func added(_ sum: Sum, _ part: String, to total: String) -> String {
+    switch sum.terms.family {
+    case .max: "\(total) = extreme(\(total), \(part), 1);"
+    case .min: "\(total) = extreme(\(total), \(part), 0);"
+    default: "\(total) += \(part);"
+    }
   }
 
   /// The arrays that a sum waits in.
@@ -228,7 +237,7 @@ extension NativeLoops {
     return lines + ["}"]
   }
 
-  /// One or two rows from start to end of a segment.
+  /// One or a few rows from start to end of a segment.
   private func row(
     _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int, wide: Bool
@@ -254,41 +263,48 @@ extension NativeLoops {
       }
     }
     return lines
-      + everyColumn(segmented: !wide) { column, _, tail in
-        var (lines, shared) = shared(leaves, sums, column, "", tail)
+      + everyColumn(vectors: wide ? 1 : lanes / 8, segmented: !wide) { column, vectors, tail in
         // Everything is read before anything is written: a store holds up loads that only look like
         // reading what it wrote, as those of the next row do where rows are 4 KiB.
-        var stores: [String] = []
-        for t in 0..<together {
-          var body = NativeBody(
-            self, tail: tail, column: column, row: "q1 + \(number(t))", start: "o\(t)",
-            suffix: "_\(t)", names: names[t].merging(shared) { known, _ in known })
-          for (k, sum) in sums.map(\.numbered) {
-            if wide {
-              addWide(k, sum, &body)
-            } else {
-              add(k, sum, &body, to: "\(k)", shift: "k\(k)", first: t == 0)
-            }
-          }
-          let (statements, written) = filled(body, outputs)
-          lines += ahead(leaves, "o\(t) + \(column)") + statements
-          stores += written
-        }
-        if !wide {
-          for (k, sum) in sums.map(\.numbered) {
-            for part in parts(sum) {
-              let at = "F\(k)\(part) + \(column) - c0"
-              switch sum.family {
-              case .max, .min:
-                stores.append(
-                  "st(\(at), extreme(ld(\(at)), \(part)\(k), \(sum.family == .max ? 1 : 0)));")
-              default: stores.append("st(\(at), ld(\(at)) + \(part)\(k));")
+        var (lines, stores): ([String], [String]) = ([], [])
+        for v in 0..<vectors {
+          let place = v == 0 ? column : "(\(column) + \(v) * W)"
+          let (loads, shared) = shared(leaves, sums, place, "_\(v)", tail)
+          lines += loads
+          for t in 0..<together {
+            var body = NativeBody(
+              self, tail: tail, column: place, row: "q1 + \(number(t))", start: "o\(t)",
+              suffix: "_\(t)_\(v)", names: names[t].merging(shared) { known, _ in known })
+            for (k, sum) in sums.map(\.numbered) {
+              if wide {
+                addWide(k, sum, &body, shift: "k\(k)_\(v)")
+              } else {
+                add(k, sum, &body, to: "\(k)_\(v)", shift: "k\(k)_\(v)", first: t == 0)
               }
             }
+            let (statements, written) = filled(body, outputs)
+            if v * lanes % 16 == 0 { lines += ahead(leaves, "o\(t) + \(place)") }
+            lines += statements
+            stores += written
           }
+          if !wide { stores += waiting(sums, place, "_\(v)") }
         }
         return lines + stores
       }
+  }
+
+  /// Adds sums of a few rows to those that wait in memory.
+  private func waiting(_ sums: [Sum], _ column: String, _ suffix: String) -> [String] {
+    sums.map(\.numbered).flatMap { k, sum in
+      parts(sum).map { part in
+        let (at, new) = ("F\(k)\(part) + \(column) - c0", "\(part)\(k)\(suffix)")
+        return switch sum.family {
+        case .max: "st(\(at), extreme(ld(\(at)), \(new), 1));"
+        case .min: "st(\(at), extreme(ld(\(at)), \(new), 0));"
+        default: "st(\(at), ld(\(at)) + \(new));"
+        }
+      }
+    }
   }
 
   /// What all rows of a column share: small arrays along it, and the shifts of moments.
@@ -336,7 +352,9 @@ extension NativeLoops {
   }
 
   /// Adds a row's vector to sums of double.
-  private func addWide(_ k: Int, _ sum: NativeProgram.Accumulation, _ body: inout NativeBody) {
+  private func addWide(
+    _ k: Int, _ sum: NativeProgram.Accumulation, _ body: inout NativeBody, shift: String
+  ) {
     let a = body.vector(sum.a)
     let at = "A\(k) + \(body.column)"
     if sum.isTotal {
@@ -356,7 +374,7 @@ extension NativeLoops {
       let b = body.vector(sum.b)
       body.add(widen(0, "lo(\(a)) * lo(\(b))", "hi(\(a)) * hi(\(b))"))
     case .moments:
-      body.add("{ vd l = lo(\(a)) - lo(k\(k)), u = hi(\(a)) - hi(k\(k));")
+      body.add("{ vd l = lo(\(a)) - lo(\(shift)), u = hi(\(a)) - hi(\(shift));")
       body.add(widen(2 * sum.plane, "l", "u"))
       body.add(widen(3 * sum.plane, "l * l", "u * u") + " }")
     case .max, .min:

@@ -78,7 +78,8 @@ extension NativeLoops {
     if sums.isEmpty {
       lines += everyVector { _, _ in }
     } else {
-      lines += ["if (!wide) {"] + partialSums(sums, outputs, body) + ["} else {"]
+      let (near, corrections) = nearSums(sums, names)
+      lines += ["if (!wide) {"] + partialSums(near, outputs, body) + corrections + ["} else {"]
       lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
     }
     for loop in sums {
@@ -98,6 +99,28 @@ extension NativeLoops {
       }
     }
     return lines + ["}"]
+  }
+
+  /// Sums of v (x - high - low) as sums of v (x - high), where the sum of v is made as well: low times
+  /// that one is taken off at the end.
+  private func nearSums(
+    _ sums: [Sum], _ names: [NativeProgram.Source: String]
+  ) -> (sums: [Sum], corrections: [String]) {
+    var near = sums
+    var corrections: [String] = []
+    for k in sums.indices where sums[k].terms.family == .dot {
+      let terms = sums[k].terms
+      for (a, b) in [(terms.a, terms.b), (terms.b, terms.a)] {
+        guard case .value(let index) = b, let centered = program.centered[index],
+          let low = names[centered.rest],
+          let other = sums.first(where: { $0.terms.family == .sum && $0.terms.a == a })
+        else { continue }
+        (near[k].terms.a, near[k].terms.b) = (a, centered.near)
+        corrections.append("d\(sums[k].number) -= d\(other.number) * (double)\(low)[0];")
+        break
+      }
+    }
+    return (near, corrections)
   }
 
   /// Sums of a row in several partial sums of float, of few terms and what is left at the end.

@@ -34,7 +34,7 @@ struct NativeLoops {
   struct Sum {
     /// The first of the sums that it stands for, by its number in the pass.
     let number: Int
-    let terms: NativeProgram.Accumulation
+    var terms: NativeProgram.Accumulation
     var stored: [(number: Int, sum: NativeProgram.Accumulation, factor: NativeProgram.Source?)]
 
     var numbered: (k: Int, sum: NativeProgram.Accumulation) { (number, terms) }
@@ -60,11 +60,12 @@ struct NativeLoops {
     return "(\(joined(Array(names[..<half])))) + (\(joined(Array(names[half...]))))"
   }
 
+  /// Partial sums, from -0: adding to that is nothing that a compiler would keep.
   func partials(_ k: Int, _ sum: NativeProgram.Accumulation, _ suffix: String) -> String {
     switch sum.family {
-    case .moments: "vf p\(k)\(suffix) = {}, z\(k)\(suffix) = {};"
+    case .moments: "vf p\(k)\(suffix) = -(vf){}, z\(k)\(suffix) = -(vf){};"
     case .max, .min: ""
-    default: "vf p\(k)\(suffix) = {};"
+    default: "vf p\(k)\(suffix) = -(vf){};"
     }
   }
 
@@ -91,11 +92,21 @@ struct NativeLoops {
   /// reads, so that memory is read while it is written. It goes to the second-level cache: the first has
   /// what this pass works on.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
-    guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty else { return [] }
-    return leaves.compactMap { leaf in
-      guard case .tensor(let t) = leaf else { return nil }
-      return "__builtin_prefetch(t\(t) + \(at) + \(program.rowsAtOnce * inner), 0, 2);"
-    }
+    let tensors = tensors(leaves)
+    let next = program.rowsAtOnce * inner
+    guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty,
+      tensors.count * next <= NativeLoops.aheadFloats
+    else { return [] }
+    return tensors.map { "__builtin_prefetch(t\($0) + \(at) + \(next), 0, 2);" }
+  }
+
+  /// The most floats that are asked for while as many are still wanted: they stay in the second-level
+  /// cache together.
+  private static let aheadFloats = 1 << 16
+
+  /// The tensors among what values need.
+  func tensors(_ leaves: [NativeProgram.Source]) -> [Int32] {
+    leaves.compactMap { if case .tensor(let t) = $0 { t } else { nil } }
   }
 
   func place(_ sum: NativeProgram.Accumulation, row: String) -> String {

@@ -36,10 +36,22 @@ struct NativePrelude {
     typedef union { vd v; double s[W / 2]; } ud;
     #define IN static inline __attribute__((always_inline, unused))
     #define copy __builtin_memcpy
+    IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }
     extern double sqrt(double), exp(double), log(double), tanh(double), erf(double),
       pow(double, double);
     IN vf ld(const float *p) { vf v; copy(&v, p, sizeof v); return v; }
+    // A part of a vector: put together in memory, it would have to be there before it can be read.
+    #if defined(__AVX512F__) && W == 16
+    IN vf ldn(const float *p, int n) {
+      return (vf)__builtin_ia32_loadups512_mask(p, (vf){}, (unsigned short)((1u << n) - 1));
+    }
+    #elif defined(__AVX__) && W == 8
+    IN vf ldn(const float *p, int n) {
+      return (vf)__builtin_ia32_maskloadps256((const vf *)p, lanes() < (vi){} + n);
+    }
+    #else
     IN vf ldn(const float *p, int n) { vf v = {}; copy(&v, p, 4 * n); return v; }
+    #endif
     IN void st(float *p, vf v) { copy(p, &v, sizeof v); }
     IN void stn(float *p, vf v, int n) { copy(p, &v, 4 * n); }
     IN vf bc(float x) { return (vf){} + x; }
@@ -60,7 +72,6 @@ struct NativePrelude {
       uf u = {{}}; for (int i = 0; i < n; i++) u.s[i] = (float)p[i]; return u.v;
     }
     IN vf nk_if(vi k, vf a, vf b) { return (vf)((k & (vi)a) | (~k & (vi)b)); }
-    IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }
     IN vf iota(i64 base, i64 step) {
       return __builtin_convertvector(lanes() * (int)step + (int)base, vf);
     }

@@ -114,6 +114,9 @@ struct NativeProgram {
   /// Floats of a vector.
   let lanes: Int
   private(set) var values: [Value] = []
+  private var numbers: [Value: Int] = [:]
+  /// Values less one number a row that is two floats: what is left of the first, and the second.
+  private(set) var centered: [Int: (near: Source, rest: Source)] = [:]
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
   private(set) var tensors: Set<Int32> = []
@@ -127,7 +130,7 @@ struct NativeProgram {
   private(set) var keptCount = 0
 
   /// The most floats that are kept: what lies in the cache beside tensors.
-  private static let keptFloats = 1 << 14
+  static let keptFloats = 1 << 14
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
 
@@ -135,7 +138,6 @@ struct NativeProgram {
   init?(_ plan: TilePlan, lanes: Int) {
     self.lanes = lanes
     rowsAtOnce = plan.sliceRows
-    var numbers: [Value: Int] = [:]
     var registers: [Int32: Source] = [:]
     // A tensor that was written is the value it was given.
     var written: [Int32: Source] = [:]
@@ -162,13 +164,6 @@ struct NativeProgram {
         switch Int(instruction.what) {
         case CK_DO_MAP, CK_DO_POSITION:
           var result: Source
-          // Values that are the same in two passes have one number.
-          func number(_ value: Value) -> Source {
-            if let known = numbers[value] { return .value(known) }
-            numbers[value] = values.count
-            values.append(value)
-            return .value(values.count - 1)
-          }
           if Int(instruction.what) == CK_DO_POSITION {
             result = number(
               Value(operation: nil, operands: [], address: Address(instruction.a)))
@@ -182,7 +177,7 @@ struct NativeProgram {
             if text == "copy" {
               result = operands[0]
             } else {
-              result = number(Value(operation: text, operands: operands, address: nil))
+              result = value(text, operands)
             }
           }
           if Int(instruction.target.kind) == CK_VIEW_TENSOR {
@@ -242,6 +237,58 @@ struct NativeProgram {
     runs = NativeRuns(plan, passes, readCount: tensors.subtracting(results).count)
     if let runs { rowsAtOnce = runs.length * runs.rows }
     if plan.level != .whole { keepCostlyValues(rowFloats: plan.inner) }
+  }
+
+  /// Values that are the same in two passes have one number.
+  private mutating func number(_ value: Value) -> Source {
+    if let known = numbers[value] { return .value(known) }
+    numbers[value] = values.count
+    values.append(value)
+    return .value(values.count - 1)
+  }
+
+  /// An operation's result. Where a factor follows a difference from a mean in two floats, the second
+  /// float goes with the factor: (x - high - low) s is (x - high) s + (-low s), of which a row has one.
+  private mutating func value(_ operation: String, _ operands: [Source]) -> Source {
+    func plain(_ operation: String, _ operands: [Source]) -> Source {
+      number(Value(operation: operation, operands: operands, address: nil))
+    }
+    switch operation {
+    case "center" where isOneARow(operands[1]) && isOneARow(operands[2]):
+      let near = plain("sub", [operands[0], operands[1]])
+      let difference = plain("sub", [near, operands[2]])
+      if case .value(let index) = difference { centered[index] = (near, operands[2]) }
+      return difference
+    case "mul", "fma":
+      for (a, factor) in [(operands[0], operands[1]), (operands[1], operands[0])] {
+        guard case .value(let index) = a, let (near, rest) = centered[index], isOneARow(factor)
+        else { continue }
+        let less = plain("mul", [rest, factor])
+        if operation == "mul" { return plain("fma", [near, factor, plain("neg", [less])]) }
+        if isOneARow(operands[2]) {
+          return plain("fma", [near, factor, plain("sub", [operands[2], less])])
+        }
+        guard case .value(let added) = operands[2], values[added].operation == "fma",
+          isOneARow(values[added].operands[2])
+        else { continue }
+        var inner = values[added].operands
+        inner[2] = plain("sub", [inner[2], less])
+        return plain("fma", [near, factor, plain("fma", inner)])
+      }
+      return plain(operation, operands)
+    default: return plain(operation, operands)
+    }
+  }
+
+  /// Whether all columns of a row have the same.
+  func isOneARow(_ source: Source) -> Bool {
+    switch source {
+    case .constant: true
+    case .small(let small): small.address.inner == 0
+    case .tensor: false
+    case .value(let index):
+      values[index].operation != nil && values[index].operands.allSatisfy(isOneARow)
+    }
   }
 
   /// What is costly and wanted by two passes is made by the first.
