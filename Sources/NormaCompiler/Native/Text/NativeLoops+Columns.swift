@@ -17,8 +17,7 @@ extension NativeLoops {
     let together = single ? 1 : lanes / 4
     // Few rows have few sums to join, and few errors to add up.
     let isShort = plan.level == .sample && plan.sliceRows <= 1024
-    let groups = outputs.isEmpty ? lanes / 4 : 2
-    let rows = single ? 1 : groups * NativeLoops.terms * (isShort ? 2 : 1)
+    let rows = single ? 1 : 2 * NativeLoops.terms * (isShort ? 2 : 1)
     let moments = all.indices.filter { all[$0].family == .moments }
     let group = [
       "for (i64 rr = 0; rr < n; rr += \(rows)) {",
