@@ -130,7 +130,7 @@ struct NativeProgram {
   private(set) var keptCount = 0
 
   /// The most floats that are kept: what lies in the cache beside tensors.
-  static let keptFloats = 1 << 14
+  private static let keptFloats = 1 << 14
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
 
