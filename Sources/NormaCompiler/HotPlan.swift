@@ -113,7 +113,8 @@ final class FrozenPlan: @unchecked Sendable {
     let floats = TilePlan.aligned(plan.workerDoubles * 8)
     hot = HotPlan(
       whole: plan.level == .whole, streams: plan.streams,
-      readsSlicesAhead: plan.readsSlicesAhead, rows: plan.rows, inner: plan.inner,
+      readsSlicesAhead: plan.readsAhead(rows: plan.sliceRows, most: 1 << 20), rows: plan.rows,
+      inner: plan.inner,
       sliceRows: plan.sliceRows, sliceCount: plan.sliceCount, unitCount: plan.unitCount,
       tileRows: plan.tileRows,
       tileInner: plan.tileInner, blockRows: plan.blockRows, leadB: plan.leadCounts[1],

@@ -103,6 +103,6 @@ public struct NormProgram: Sendable {
 
   /// How roles are split.
   public var splits: Splits {
-    (try? Graph(forwardResults))?.splits ?? Splits()
+    (try? Splits(of: forwardResults.map(\.value))) ?? Splits()
   }
 }

@@ -67,8 +67,11 @@ extension TilePlan {
   /// Whether a tensor is read.
   func reads(tensor: Int32) -> Bool { tensorsOfPasses.contains { $0.read.contains(tensor) } }
 
-  /// Whether the next slice is read while one is written: where what both read would stay in the cache.
-  var readsSlicesAhead: Bool { level != .whole && bytesRead(sliceRows * inner * 4) <= 1 << 20 }
+  /// Whether the next rows are read while as many are written: where that is no more than `most` bytes,
+  /// so that these and those stay in the second-level cache.
+  func readsAhead(rows: Int, most: Int) -> Bool {
+    level != .whole && bytesRead(rows * inner * 4) <= most
+  }
 
   private func bytesRead(_ tensor: Int) -> Int {
     if level == .whole { return tensorsOfPasses.reduce(0) { $0 + $1.read.count } * tensor }

@@ -4,7 +4,8 @@ import NormaCore
 /// One call of a plan: where its memory is, and what happens before, between and after passes.
 struct TileRun {
   let plan: HotPlan
-  let call: KernelCall
+  // SAFETY: valid as long as the run, which is within one call.
+  let call: UnsafePointer<KernelCall>
   let tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>
   let parameters: UnsafePointer<UnsafePointer<Float>?>?
   /// Compiled code of the units, one function a parallel part; nil where tiles are interpreted.
@@ -18,7 +19,7 @@ struct TileRun {
 
   /// A call of a plan that outlives it.
   init(
-    plan: HotPlan, call: KernelCall,
+    plan: HotPlan, call: UnsafePointer<KernelCall>,
     tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>,
     parameters: UnsafePointer<UnsafePointer<Float>?>?, native: [ck_native_unit]?,
     workspace: UnsafeMutableRawPointer
@@ -28,8 +29,8 @@ struct TileRun {
     self.tensors = tensors
     self.parameters = parameters
     self.native = native
-    saved = call.saved?.assumingMemoryBound(to: Double.self)
-    let limit = max(1, min(call.threads, plan.unitCount))
+    saved = call.pointee.saved?.assumingMemoryBound(to: Double.self)
+    let limit = max(1, min(call.pointee.threads, plan.unitCount))
     // Starting threads costs more than this much work.
     threads = plan.rows * plan.inner < 32768 ? 1 : limit
     sharedDoubles = workspace.assumingMemoryBound(to: Double.self)
@@ -89,9 +90,9 @@ struct TileRun {
       let z = sharedDoubles + load.offset
       switch load.kind {
       case .constant: z.update(from: plan.constants + load.index, count: load.count)
-      case .hyper: z[0] = call.hyper[load.index]
-      case .parameter: ck_load_doubles(z, call.parameters[load.index], Int64(load.count))
-      case .buffer: ck_load_doubles(z, call.buffers[load.index], Int64(load.count))
+      case .hyper: z[0] = call.pointee.hyper[load.index]
+      case .parameter: ck_load_doubles(z, call.pointee.parameters[load.index], Int64(load.count))
+      case .buffer: ck_load_doubles(z, call.pointee.buffers[load.index], Int64(load.count))
       case .saved:
         if let saved {
           z.update(from: saved + Int(plan.savedOffsets[load.index]), count: load.count)
@@ -145,10 +146,10 @@ struct TileRun {
       let a = sharedDoubles + store.offset
       switch store.target {
       case .buffer(let i):
-        ck_store_floats(call.buffers[i], a, Int64(store.count), 0, 1)
+        ck_store_floats(call.pointee.buffers[i], a, Int64(store.count), 0, 1)
       case .parameterGradient(let i):
-        guard let z = call.parameterGradients[i] else { continue }
-        ck_store_floats(z, a, Int64(store.count), call.accumulate ? 1 : 0, 0)
+        guard let z = call.pointee.parameterGradients[i] else { continue }
+        ck_store_floats(z, a, Int64(store.count), call.pointee.accumulate ? 1 : 0, 0)
       }
     }
   }

@@ -13,6 +13,7 @@ public final class TilesKernel: NormKernel {
   let backwardPlan: FrozenPlan?
   let savedDoubles: Int
   private let second: SecondInputs
+  private let slots: TensorSlots
   private let native: NativePlans?
 
   /// Plans a program for a tensor; with a session, asks for its machine code too.
@@ -26,6 +27,7 @@ public final class TilesKernel: NormKernel {
   ) throws(NormaError) {
     self.program = program
     self.layout = layout
+    slots = TensorSlots(program)
     let extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     let forward = program.forwardResults
@@ -210,7 +212,6 @@ public final class TilesKernel: NormKernel {
     }
     try requireNeighbours(call, backward: backward)
     if !backward { second.load(call) }
-    let slots = TensorSlots(program)
     withUnsafeTemporaryAllocation(
       of: UnsafeMutablePointer<Float>?.self, capacity: slots.count
     ) { slot in
@@ -219,13 +220,15 @@ public final class TilesKernel: NormKernel {
       let originals = packedTensors(plan.plan, slot, &free, readCount: slots.readCount)
       let code = native?.code
       // A result that nobody wants is still computed; it goes nowhere else.
-      call.parameters.withUnsafeBufferPointer { parameters in
-        let parameters = UnsafeRawPointer(parameters.baseAddress)?
-          .assumingMemoryBound(to: UnsafePointer<Float>?.self)
-        TileRun(
-          plan: plan.hot, call: call, tensors: slot, parameters: parameters,
-          native: backward ? code?.backward : code?.forward, workspace: free
-        ).run()
+      withUnsafePointer(to: call) { call in
+        call.pointee.parameters.withUnsafeBufferPointer { parameters in
+          let parameters = UnsafeRawPointer(parameters.baseAddress)?
+            .assumingMemoryBound(to: UnsafePointer<Float>?.self)
+          TileRun(
+            plan: plan.hot, call: call, tensors: slot, parameters: parameters,
+            native: backward ? code?.backward : code?.forward, workspace: free
+          ).run()
+        }
       }
       if originals {
         for i in slots.readCount..<slots.count {

@@ -36,10 +36,10 @@ public final class WindowKernel: NormKernel {
     _ program: NormProgram, _ layout: TensorLayout
   ) throws(NormaError) -> Bool {
     let results = program.forwardResults + program.backwardResults
+    guard results.contains(where: \.value.hasWindows) else { return false }
     let windows = try Graph(results).nodes.compactMap { node -> Window? in
       if case .window(let window) = node.kind { window } else { nil }
     }
-    guard !windows.isEmpty else { return false }
     guard program.updates.isEmpty, program.backwardUpdates.isEmpty, program.secondInputs.isEmpty
     else {
       throw NormaError(

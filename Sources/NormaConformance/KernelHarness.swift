@@ -53,14 +53,16 @@ public final class KernelHarness {
   /// - Parameters:
   ///   - gradient: whether `backward` will be called; a norm without one is built for inference.
   ///   - shift: how many floats the tensors lie off 64-byte alignment.
+  ///   - staggered: whether each tensor begins 64 bytes further in a page than the one before it, so that
+  ///     what is written lies a little ahead of what is read; else all begin at the same place.
   ///   - wall: where memory begins that ends the process when touched; what a call must not write is then
   ///     protected from it.
   ///   - shared: the kernel of another harness of the same layer, layout and mode.
   /// - Throws: what the norm throws when it refuses the shape; `usage` for negative strides.
   public init(
     layer: NormLayer, layout: TensorLayout, mode: Mode, executor: Executor = .tiles,
-    threads: Int = 1, gradient: Bool = true, shift: Int = 0, wall: MemoryWall = .none,
-    sharing shared: (any NormKernel)? = nil
+    threads: Int = 1, gradient: Bool = true, shift: Int = 0, staggered: Bool = false,
+    wall: MemoryWall = .none, sharing shared: (any NormKernel)? = nil
   ) throws(NormaError) {
     guard layout.strides.allSatisfy({ $0 >= 0 }) else {
       throw NormaError(
@@ -96,7 +98,7 @@ public final class KernelHarness {
       }
     memory = Memory(
       inputs: tensors, layer: layer, layout: layout, request: kernel.memory(threads: self.threads),
-      gradient: gradient, shift: 4 * shift, wall: wall)
+      gradient: gradient, shift: 4 * shift, staggered: staggered, wall: wall)
     for (name, tensor) in zip(inputNames, tensors) {
       inputs[name] = [Float](repeating: 0, count: tensor.count)
     }
@@ -135,12 +137,16 @@ extension KernelHarness {
 
     init(
       inputs: [GuardedTensor], layer: NormLayer, layout: TensorLayout, request: KernelMemory,
-      gradient: Bool, shift: Int, wall: MemoryWall
+      gradient: Bool, shift: Int, staggered: Bool, wall: MemoryWall
     ) {
+      var further = 0
       func plain(_ count: Int) -> GuardedTensor {
         GuardedTensor(count: count, shift: shift, wall: wall)
       }
-      func laid() -> GuardedTensor { GuardedTensor(layout, shift: shift, wall: wall) }
+      func laid() -> GuardedTensor {
+        if staggered { further += 64 }
+        return GuardedTensor(layout, shift: shift + further, wall: wall)
+      }
       self.inputs = inputs
       parameters = layer.parameters.map { plain($0.count) }
       buffers = layer.buffers.map { plain($0.count) }

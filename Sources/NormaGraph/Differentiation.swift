@@ -50,7 +50,8 @@ public enum Differentiation {
         guard let contribution else { continue }
         // The adjoint of a broadcast is a reduction.
         let broadcast =
-          node.isMap || node.isWindow ? node.domain.subtracting(graph.nodes[operand].domain) : .none
+          node.kind.isMap || node.kind.isWindow
+          ? node.domain.subtracting(graph.nodes[operand].domain) : .none
         add(
           broadcast.isEmpty ? contribution : Simplification.reduce(.sum, contribution, broadcast),
           to: operand)
@@ -61,9 +62,4 @@ public enum Differentiation {
       return index.flatMap { adjoints[$0] } ?? .constant(0)
     }
   }
-}
-
-extension Graph.Node {
-  var isMap: Bool { if case .map = kind { true } else { false } }
-  var isWindow: Bool { if case .window = kind { true } else { false } }
 }

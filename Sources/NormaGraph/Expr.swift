@@ -16,6 +16,8 @@ public final class Expr: Sendable {
   public let domain: RoleSet
   /// How roles were split on the way here.
   public let splits: Splits
+  /// Whether sums over neighbours go into the value.
+  public let hasWindows: Bool
   /// The channels that are meant, where these are not all; nil for a value without channels.
   public let slice: ChannelSlice?
   /// The script line that wrote it, when known.
@@ -51,6 +53,9 @@ public final class Expr: Sendable {
     case window(Window)
     /// The operand, with no gradient.
     case stopGradient
+
+    var isMap: Bool { if case .map = self { true } else { false } }
+    var isWindow: Bool { if case .window = self { true } else { false } }
   }
 
   init(
@@ -74,6 +79,7 @@ public final class Expr: Sendable {
     let (shared, clash) = ChannelSlice.shared(by: operands, of: kind)
     self.slice = domain.isDisjoint(with: .channel) ? nil : slice ?? shared
     self.splits = merged
+    hasWindows = kind.isWindow || operands.contains(where: \.hasWindows)
     self.failure = problem ?? clash?.at(place)
   }
 
@@ -83,6 +89,7 @@ public final class Expr: Sendable {
     parts = other.operands
     domain = other.domain
     splits = other.splits
+    hasWindows = other.hasWindows
     self.slice = slice
     place = other.place
     failure = other.failure
@@ -129,6 +136,13 @@ public struct Splits: Hashable, Sendable {
   public init(groups: Int? = nil, chunkSize: Int? = nil) {
     self.groups = groups
     self.chunkSize = chunkSize
+  }
+
+  /// The splits that go into several expressions.
+  ///
+  /// - Throws: `script` where they split differently.
+  public init(of expressions: [Expr]) throws(NormaError) {
+    for expression in expressions { self = try merged(with: expression.splits) }
   }
 
   func merged(with other: Splits) throws(NormaError) -> Splits {

@@ -43,10 +43,12 @@ public struct Graph: Sendable {
   public init(_ results: [(name: String, value: Expr)]) throws(NormaError) {
     var byIdentity: [ObjectIdentifier: Int] = [:]
     var byContent: [Key: Int] = [:]
+    byIdentity.reserveCapacity(96)
+    byContent.reserveCapacity(96)
     for (_, value) in results {
       if let failure = value.failure { throw failure }
-      splits = try splits.merged(with: value.splits)
     }
+    splits = try Splits(of: results.map(\.value))
     for (name, value) in results {
       let node = insert(value, &byIdentity, &byContent)
       outputs.append(Output(name: name, node: node))
@@ -56,6 +58,11 @@ public struct Graph: Sendable {
   private struct Key: Hashable {
     let kind: Expr.Kind
     let operands: [Int]
+
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(kind)
+      hasher.combine(operands.reduce(0) { $0 &* 65599 &+ $1 })
+    }
   }
 
   private mutating func insert(
@@ -68,13 +75,17 @@ public struct Graph: Sendable {
         pending.removeLast()
         continue
       }
-      let missing = expression.operands.filter { byIdentity[ObjectIdentifier($0)] == nil }
-      if !missing.isEmpty {
-        pending += missing
-        continue
+      let waiting = pending.count
+      var operands: [Int] = []
+      for operand in expression.operands {
+        if let known = byIdentity[ObjectIdentifier(operand)] {
+          operands.append(known)
+        } else {
+          pending.append(operand)
+        }
       }
+      guard pending.count == waiting else { continue }
       pending.removeLast()
-      let operands = expression.operands.compactMap { byIdentity[ObjectIdentifier($0)] }
       let key = Key(kind: expression.kind, operands: operands)
       if let known = byContent[key] {
         byIdentity[ObjectIdentifier(expression)] = known
@@ -82,10 +93,15 @@ public struct Graph: Sendable {
       }
       byContent[key] = nodes.count
       byIdentity[ObjectIdentifier(expression)] = nodes.count
+      let isMerged =
+        expression.splits == splits && expression.slice == nil
+        && zip(expression.operands, operands).allSatisfy { $0 === expressions[$1] }
       expressions.append(
-        Expr(
-          expression.kind, operands.map { expressions[$0] }, domain: expression.domain,
-          splits: splits, place: expression.place))
+        isMerged
+          ? expression
+          : Expr(
+            expression.kind, operands.map { expressions[$0] }, domain: expression.domain,
+            splits: splits, place: expression.place))
       nodes.append(
         Node(
           kind: expression.kind, operands: operands, domain: expression.domain,

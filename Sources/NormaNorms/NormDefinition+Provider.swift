@@ -13,7 +13,7 @@ extension NormDefinition: NormProvider {
     _ hyper: [String: HyperValue], channels: Int
   ) throws(NormaError) -> Splits {
     let traced = try traced(hyper: hyper, channels: channels, mode: .train)
-    return try Graph([("y", traced.output)] + traced.updates.map { ($0.name, $0.value) }).splits
+    return try Splits(of: [traced.output] + traced.updates.map(\.value))
   }
 
   /// The traced formula with its leaves in the order of the schema, and its gradients.
@@ -72,7 +72,10 @@ extension NormDefinition: NormProvider {
   private func checkBatchStatistics(
     _ program: NormProgram, _ layout: TensorLayout
   ) throws(NormaError) {
-    guard layout.count > 0 else { return }
+    // Of several samples that no formula takes apart there are several values.
+    guard layout.count > 0, layout.batchCount == 1 || program.splits.chunkSize != nil else {
+      return
+    }
     let extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     for node in try Graph(program.forwardResults).nodes {

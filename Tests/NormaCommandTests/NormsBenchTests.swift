@@ -67,13 +67,13 @@ struct NormsBenchTests {
   func text() throws {
     let table = try bench(["layer", "--shape", "8x16", "--hyper", "scale=false"]).output
     let lines = table.split(separator: "\n")
-    try #require(lines.count == 4)
+    try #require(lines.count == 5)
     for title in ["copy µs", "f / copy", "f+b / floor", "i / copy", "GB/s", "plan ms", "spread"] {
       #expect(lines[0].contains(title), "\(title)")
     }
     #expect(lines[1].contains("layer(scale=false)") && lines[1].contains("8x16"))
     #expect(lines[2].hasPrefix("copied by ") && lines[2].hasSuffix("1 thread: 8x16"))
-    #expect(lines[3].hasPrefix("threads: 1; "))
+    #expect(lines[3].hasPrefix("threads: 1; ") && lines[4].hasPrefix("plan ms: "))
   }
 
   @Test("What accuracy costs: the plain float32 loop loses digits that the norm keeps")

@@ -65,8 +65,8 @@ struct NormsTests {
   @Test(
     "Built-in norms are interpreted as a few loops, not as one an operation",
     arguments: [
-      ("layer", "70x50", "-1"), ("group", "4x6x6x32", "-1"), ("group", "4x32x6x6", "1"),
-      ("batch", "9x6x6x32", "-1"), ("batch", "9x32x6x6", "1"),
+      ("rms", "70x50", "-1"), ("layer", "70x50", "-1"), ("group", "4x6x6x32", "-1"),
+      ("group", "4x32x6x6", "1"), ("batch", "9x6x6x32", "-1"), ("batch", "9x32x6x6", "1"),
     ])
   func interpreted(_ norm: String, _ shape: String, _ axis: String) throws {
     let show = try Command([
@@ -78,9 +78,14 @@ struct NormsTests {
         $0.hasPrefix(" interpreted as ") ? $0.dropFirst(16) : nil
       }
     }
-    let sums = norm == "batch" ? "two sums" : "two sums, two sums"
+    let (statistics, sums) =
+      switch norm {
+      case "rms": ("sum", "sum, sum")
+      case "batch": ("moments", "two sums")
+      default: ("moments", "two sums, two sums")
+      }
     #expect(
-      passes.map(String.init) == ["moments", "normalize", sums, "gradient"], "\(show.output)")
+      passes.map(String.init) == [statistics, "normalize", sums, "gradient"], "\(show.output)")
   }
 
   @Test("A plan has the neighbours that --fuse names, and says what would run it")

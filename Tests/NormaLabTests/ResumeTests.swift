@@ -179,6 +179,12 @@ struct ResumeTests {
     try whole.prefix(whole.count / 2).write(to: URL(filePath: checkpoint))
     let torn = #expect(throws: NormaError.self) { try run(spec, scratch, "r", resumes: true) }
     #expect(torn?.message.contains("checkpoint.safetensors") == true)
+    var altered = whole
+    altered[altered.endIndex - 2] ^= 1
+    try altered.write(to: URL(filePath: checkpoint))
+    let other = #expect(throws: NormaError.self) { try run(spec, scratch, "r", resumes: true) }
+    #expect(other?.message.contains("checkpoint.safetensors' is damaged") == true)
+    #expect(other?.help?.contains("delete it") == true)
     try whole.write(to: URL(filePath: checkpoint))
     let log = scratch.path + "/r/events.jsonl"
     let events = try String(contentsOfFile: log, encoding: .utf8)

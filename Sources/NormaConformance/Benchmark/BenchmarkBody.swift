@@ -15,7 +15,8 @@ struct BenchmarkBody {
   ) throws(NormaError) {
     let layer = try NormLayer(spec, in: registry, channelShape: layout.channelShape)
     let harness = try KernelHarness(
-      layer: layer, layout: layout, mode: .train, executor: executor, threads: threads)
+      layer: layer, layout: layout, mode: .train, executor: executor, threads: threads,
+      staggered: true)
     var random = RandomSource(seed: 1)
     for (name, values) in harness.inputs.sorted(by: { $0.key < $1.key }) {
       harness.inputs[name] = values.map { _ in Float(random.uniform(-1, 1)) }

@@ -12,25 +12,27 @@ extension Network {
   public func saveCheckpoint(
     to path: String, dataset: String? = nil, metadata: [String: String]
   ) throws(NormaError) {
-    var further: [SafeTensors.Tensor] = []
+    var file = try saved(dataset: dataset, metadata: metadata)
     for index in 0..<memory.optimizerStates {
       guard let block = memory.optimizerState(index) else { continue }
       for entry in memory.state.parameters {
         let values = UnsafeBufferPointer(start: block + entry.offset, count: entry.count)
-        further.append(
+        file.tensors.append(
           SafeTensors.Tensor(
             name: "\(Self.optimizerPrefix)\(index).\(entry.name)", shape: entry.shape,
             values: Array(values)))
       }
     }
-    try save(to: path, dataset: dataset, metadata: metadata, further: further)
+    try file.seal()
+    try file.write(to: path)
   }
 
   /// Goes on from a checkpoint; nothing is changed unless all of it fits.
   ///
   /// - Parameter step: how many steps were done.
-  /// - Throws: `data` when something is missing or does not fit.
+  /// - Throws: `data` when something is missing or does not fit, or the file is not what was saved.
   public func restore(_ file: SafeTensors, from path: String, step: Int) throws(NormaError) {
+    try file.checkSeal(from: path)
     for index in 0..<memory.optimizerStates {
       for entry in memory.state.parameters {
         let name = "\(Self.optimizerPrefix)\(index).\(entry.name)"

@@ -22,12 +22,11 @@ extension Network {
   public func save(
     to path: String, dataset: String? = nil, metadata: [String: String] = [:]
   ) throws(NormaError) {
-    try save(to: path, dataset: dataset, metadata: metadata, further: [])
+    try saved(dataset: dataset, metadata: metadata).write(to: path)
   }
 
-  func save(
-    to path: String, dataset: String?, metadata: [String: String], further: [SafeTensors.Tensor]
-  ) throws(NormaError) {
+  /// What `save` writes.
+  func saved(dataset: String?, metadata: [String: String]) throws(NormaError) -> SafeTensors {
     var metadata = metadata
     metadata[CheckpointKey.model] = try spec.json()
     metadata[CheckpointKey.norms] = normsJSON
@@ -38,7 +37,7 @@ extension Network {
         SafeTensors.Tensor(
           name: tensor.name, shape: tensor.shape, values: try values(tensor.name)))
     }
-    try SafeTensors(tensors: tensors + further, metadata: metadata).write(to: path)
+    return SafeTensors(tensors: tensors, metadata: metadata)
   }
 
   /// Loads parameters and buffers, those of a checkpoint too; nothing is changed unless all of them fit.

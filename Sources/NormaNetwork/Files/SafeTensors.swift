@@ -36,6 +36,37 @@ public struct SafeTensors: Sendable {
   /// The array of that name.
   public func tensor(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
 
+  /// The key of a hash of all else in the file.
+  private static let sealKey = "norma.sha256"
+
+  /// Adds a hash of names, shapes, values and metadata, which `checkSeal` compares.
+  mutating func seal() throws(NormaError) { metadata[Self.sealKey] = try content() }
+
+  /// Refuses values that are not those which were sealed; what was never sealed passes.
+  ///
+  /// - Throws: `data`.
+  func checkSeal(from path: String) throws(NormaError) {
+    guard let sealed = metadata[Self.sealKey], try sealed != content() else { return }
+    throw NormaError(
+      .data, "'\(path)' is damaged: it does not hold what was saved",
+      help: "delete it to start the run anew")
+  }
+
+  /// The hash of the contents.
+  private func content() throws(NormaError) -> String {
+    var text = ""
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key != Self.sealKey {
+      text += "\(key.utf8.count) \(key) \(value.utf8.count) \(value)\n"
+    }
+    for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+      let values = tensor.values.withUnsafeBytes { bytes in
+        Result { () throws(NormaError) in try Digest(of: bytes) }
+      }
+      text += "\(tensor.name) \(tensor.shape) \(try values.get())\n"
+    }
+    return try Digest(of: text.utf8).hexadecimal
+  }
+
   /// Writes the file beside `path`, syncs it and renames it, so that `path` is never half written.
   ///
   /// - Throws: `io` with the path and the system's reason.

@@ -31,8 +31,11 @@ enum BenchText {
       return StyledText("copied by \(way): \(shapes.joined(separator: " "))", .dim)
     }
     let threads = results.first.map { "threads: \($0.threads); " } ?? ""
-    let legend = "f forward, i inference, f+b forward + backward, whose bytes are the MB and GB/s"
-    return table.lines() + ways + [StyledText(threads + legend, .dim)]
+    let legend = [
+      threads + "f forward, i inference, f+b forward + backward, whose bytes are the MB and GB/s",
+      "plan ms: to trace, differentiate and plan the norm once; compiling is not in it",
+    ]
+    return table.lines() + ways + legend.map { StyledText($0, .dim) }
   }
 
   /// What accuracy costs, in three lines.

@@ -13,8 +13,7 @@ extension NativeLoops {
     let sums = withoutFactors(all, byRow: false)
     // Sums that differ from row to row take rows one by one.
     let single = all.contains { $0.address.row != 0 }
-    // As many rows as registers hold beside their results.
-    let together = single ? 1 : lanes / 4
+    let together = single ? 1 : rowsTogether
     // Few rows have few sums to join, and few errors to add up.
     let isShort = plan.level == .sample && plan.sliceRows <= 1024
     let rows = single ? 1 : 2 * NativeLoops.terms * (isShort ? 2 : 1)
@@ -51,6 +50,11 @@ extension NativeLoops {
     lines += row(exact, outputs, together: 1, wide: true) + ["}"]
     return lines + (single ? counts : []) + ["}"]
   }
+
+  /// Rows whose results are written in turn: as many as registers hold beside these. Where results go
+  /// past the cache in parts of a line, it is one row: rows that are 4 KiB share places, and a load that
+  /// looks like one of what is being written waits until its line is on its way, whole or not.
+  private var rowsTogether: Int { plan.streams && lineVectors > 1 ? 1 : lanes / 4 }
 
   /// Vectors of columns whose sums stay at hand: a short row whole, so that memory is read in order; a
   /// line of the cache of a long one, as rows that are 4 KiB share its places.
@@ -157,14 +161,20 @@ extension NativeLoops {
           lines += body.statements
         }
       }
-      return lines + each { part, sum, id in added(sum, "\(part)\(id)", to: "U\(part)\(id)") }
+      return lines
+        + each { part, sum, id in
+          "U\(part)\(id) = \(both(sum.terms, "U\(part)\(id)", "\(part)\(id)"));"
+        }
     }
     lines += ["for (i64 h = 0; h < m; h += \(2 * few)) {"]
     lines += ["const i64 e = h + \(2 * few) < m ? h + \(2 * few) : m;", "i64 r = h;"]
     lines += each { part, sum, id in "vf U\(part)\(id) = bc(\(start(sum.terms)));" }
     lines += ["for (; r + \(few) <= e; r += \(few)) {"] + rows(few) + ["}"]
     lines += ["for (; r < e; r++) {"] + rows(1) + ["}"]
-    lines += each { part, sum, id in added(sum, "U\(part)\(id)", to: "T\(part)\(id)") } + ["}"]
+    lines += each { part, sum, id in
+      "T\(part)\(id) = \(both(sum.terms, "T\(part)\(id)", "U\(part)\(id)"));"
+    }
+    lines.append("}")
     for v in 0..<vectors {
       for sum in sums {
         for part in parts(sum.terms) {
@@ -175,12 +185,12 @@ extension NativeLoops {
     return lines
   }
 
-  /// Adds one sum of the kind to another.
-  private func added(_ sum: Sum, _ part: String, to total: String) -> String {
-    switch sum.terms.family {
-    case .max: "\(total) = extreme(\(total), \(part), 1);"
-    case .min: "\(total) = extreme(\(total), \(part), 0);"
-    default: "\(total) += \(part);"
+  /// Two parts of a sum, or of an extreme, as one.
+  private func both(_ sum: NativeProgram.Accumulation, _ a: String, _ b: String) -> String {
+    switch sum.family {
+    case .max: "extreme(\(a), \(b), 1)"
+    case .min: "extreme(\(a), \(b), 0)"
+    default: "\(a) + \(b)"
     }
   }
 
@@ -262,7 +272,9 @@ extension NativeLoops {
       }
     }
     return lines
-      + everyColumn(vectors: wide ? 1 : lanes / 8, segmented: !wide) { column, vectors, tail in
+      + everyColumn(
+        vectors: wide ? 1 : max(lanes / 8, plan.streams ? lineVectors : 1), segmented: !wide
+      ) { column, vectors, tail in
         // Everything is read before anything is written: a store holds up loads that only look like
         // reading what it wrote, as those of the next row do where rows are 4 KiB.
         var (lines, stores): ([String], [String]) = ([], [])
@@ -296,12 +308,8 @@ extension NativeLoops {
   private func waiting(_ sums: [Sum], _ column: String, _ suffix: String) -> [String] {
     sums.map(\.numbered).flatMap { k, sum in
       parts(sum).map { part in
-        let (at, new) = ("F\(k)\(part) + \(column) - c0", "\(part)\(k)\(suffix)")
-        return switch sum.family {
-        case .max: "st(\(at), extreme(ld(\(at)), \(new), 1));"
-        case .min: "st(\(at), extreme(ld(\(at)), \(new), 0));"
-        default: "st(\(at), ld(\(at)) + \(new));"
-        }
+        let at = "F\(k)\(part) + \(column) - c0"
+        return "st(\(at), \(both(sum, "ld(\(at))", "\(part)\(k)\(suffix)")));"
       }
     }
   }
@@ -346,7 +354,7 @@ extension NativeLoops {
     case .max, .min:
       body.add(
         first
-          ? "vf p\(id) = \(a);" : "p\(id) = extreme(p\(id), \(a), \(sum.family == .max ? 1 : 0));")
+          ? "vf p\(id) = \(a);" : "p\(id) = \(both(sum, "p\(id)", a));")
     }
   }
 

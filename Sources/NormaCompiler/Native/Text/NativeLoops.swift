@@ -92,17 +92,12 @@ struct NativeLoops {
   /// reads, so that memory is read while it is written. It goes to the second-level cache: the first has
   /// what this pass works on.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
-    let tensors = tensors(leaves)
-    let next = program.rowsAtOnce * inner
-    guard plan.streams, plan.level != .whole, !pass.outputs.isEmpty,
-      tensors.count * next <= NativeLoops.aheadFloats
+    guard plan.streams, !pass.outputs.isEmpty,
+      plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18)
     else { return [] }
-    return tensors.map { "__builtin_prefetch(t\($0) + \(at) + \(next), 0, 2);" }
+    let next = program.rowsAtOnce * inner
+    return tensors(leaves).map { "__builtin_prefetch(t\($0) + \(at) + \(next), 0, 2);" }
   }
-
-  /// The most floats that are asked for while as many are still wanted: they stay in the second-level
-  /// cache together.
-  private static let aheadFloats = 1 << 16
 
   /// The tensors among what values need.
   func tensors(_ leaves: [NativeProgram.Source]) -> [Int32] {
