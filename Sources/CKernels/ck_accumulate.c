@@ -216,9 +216,17 @@ static float more(float a, float b) { return a < b ? b : a; }
 static double finite_or_zero(float x) { return is_finite((double)x) ? (double)x : 0; }
 
 /* Differences from a shift near the mean keep the variance right whatever the mean: half way between
-   the middle two of the first four values that an accumulator sees, so that one outlier is no harm. */
+   the middle two of the first four values that an accumulator sees, so that one outlier is no harm; of
+   fewer, the one nearest to 0. */
 static double shift_of(ck_operand a, ptrdiff_t step, ptrdiff_t at, ptrdiff_t count) {
-  if (count < 4) return finite_or_zero(a.data[at]);
+  if (count < 4) {
+    float nearest = a.data[at];
+    for (ptrdiff_t j = 1; j < count; j++) {
+      float v = a.data[at + j * step];
+      if (more(v, -v) < more(nearest, -nearest)) nearest = v;
+    }
+    return finite_or_zero(nearest);
+  }
   float v[4];
   for (ptrdiff_t j = 0; j < 4; j++) v[j] = a.data[at + j * step];
   float low = more(less(v[0], v[1]), less(v[2], v[3]));

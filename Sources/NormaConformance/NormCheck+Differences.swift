@@ -83,7 +83,8 @@ extension NormCheck {
       }
       // Below this, what differences find is rounding.
       let height = harness.y.largest * weights.map { abs($0) }.reduce(0, max)
-      let floor = height.isFinite ? 1e-3 * height : 0
+      let rounding = height.isFinite ? 1e-3 * height : 0
+      let term = harness.y.rootMeanSquare * outputGradient(example).rootMeanSquare
       for name in found.keys.sorted() {
         let slopes = try differences.slopes(at: point[name]) { values throws(NormaError) in
           let y: [Double]
@@ -95,12 +96,15 @@ extension NormCheck {
           return zip(y, weights).reduce(0) { $0 + $1.0 * $1.1 }
         }
         let clause = "gradient of '\(name)' matches differences"
-        let scale = slopes.reduce(floor) { max($0, abs($1.value)) }
         let gradient = found[name] ?? []
         guard gradient.count == slopes.count else {
           ledger.expect(clause, false, on: example.description(mode), "\(gradient.count) values")
           continue
         }
+        // A sum over the tensor is as exact as its terms are large: see `compare`.
+        let terms = Double(example.layout.count) / Double(max(gradient.count, 1))
+        let floor = terms > 1 && term.isFinite ? max(rounding, term * terms.squareRoot()) : rounding
+        let scale = slopes.reduce(floor) { max($0, abs($1.value)) }
         let smooth = slopes.indices.filter { !(slopes[$0].doubt > bound * scale) }
         guard 2 * smooth.count >= slopes.count else {
           ledger.remark(

@@ -13,6 +13,7 @@ enum HardInput: String, CaseIterable, Sendable {
   case huge = "x 1e37"
   case constant = "constant"
   case outlier = "one outlier of 1e10"
+  case firstOutlier = "the first value 1e10"
   case relu = "ReLU output"
   case long = "65536 a row"
   case longMean = "65536 a row, mean 1e4"
@@ -22,7 +23,7 @@ enum HardInput: String, CaseIterable, Sendable {
     var values = (0..<count).map { _ in
       let n = random.normal()
       return switch self {
-      case .normal, .outlier, .long: Float(n)
+      case .normal, .outlier, .firstOutlier, .long: Float(n)
       case .mean1e4, .longMean: Float(1e4 + n)
       case .mean1e6: Float(1e6 + n)
       case .narrow: Float(1 + 1e-3 * n)
@@ -35,11 +36,12 @@ enum HardInput: String, CaseIterable, Sendable {
       case .relu: Float(max(n, 0))
       }
     }
+    if self == .firstOutlier, count > 0 { values[0] = 1e10 }
     if let place = outlier(count) { values[place] = 1e10 }
     return values
   }
 
-  /// Where the outlier is among so many values.
+  /// Where the outlier is among so many values, whose neighbours are looked at by themselves.
   func outlier(_ count: Int) -> Int? { self == .outlier ? count / 2 : nil }
 
   /// The values of epsilon to try; nil is the norm's own. What is smaller than its root shows only

@@ -226,21 +226,29 @@ extension NativeLoops {
     return ["{"] + lines + ["}"]
   }
 
-  /// The means of the first rows that an accumulator sees are its shifts: near enough to the mean that
-  /// the variance loses nothing to cancellation.
+  /// The means of the first rows that an accumulator sees are its shifts, but for the largest and the
+  /// smallest: near enough to the mean that the variance loses nothing to cancellation, whatever one
+  /// outlier is. Of two rows it is the value nearer to 0.
   private func shifts(_ k: Int, _ sum: NativeProgram.Accumulation) -> [String] {
     func loop(_ tail: Int?, _ column: String) -> [String] {
-      var body = NativeBody(
-        self, tail: tail, column: column, row: "q1 + r", start: "(row0 + rr + r) * \(inner)",
-        suffix: "f")
-      body.add("u.v += \(body.vector(sum.a)) * share;")
-      return ["uf u = {{}};", "for (i64 r = 0; r < m; r++) {"] + body.statements + [
-        "}",
-        "for (int j = 0; j < \(tail.map(String.init) ?? "W"); j++)"
-          + " A\(k)[\(sum.plane) + \(column) + j] = u.s[j];",
-      ]
+      func row(_ r: String) -> [String] {
+        var body = NativeBody(
+          self, tail: tail, column: column, row: "q1 + \(r)",
+          start: "(row0 + rr + \(r)) * \(inner)", suffix: "f")
+        let value = body.vector(sum.a)
+        return body.statements + ["v = \(value);"]
+      }
+      return ["vf v; {"] + row("0") + ["}", "vf low = v, high = v, mean = v;", "if (m > 1) {"]
+        + row("1") + [
+          "mean = nearers(low, v); inner_of(v, &low, &high);", "}", "if (m > 2) mean = bc(0);",
+          "for (i64 r = 2; r < m; r++) {",
+        ] + row("r") + [
+          "mean += inner_of(v, &low, &high) * share;", "}", "const uf u = {mean};",
+          "for (int j = 0; j < \(tail.map(String.init) ?? "W"); j++)"
+            + " A\(k)[\(sum.plane) + \(column) + j] = u.s[j];",
+        ]
     }
-    var lines = ["if (A\(k)[0] == 0) {", "const vf share = bc(1.0f / m);"]
+    var lines = ["if (A\(k)[0] == 0) {", "const vf share = bc(m > 2 ? 1.0f / (m - 2) : 0);"]
     if whole > 0 { lines += ["for (i64 i = 0; i < \(whole); i += W) {"] + loop(nil, "i") + ["}"] }
     if tail > 0 { lines += ["{"] + loop(tail, "\(whole)") + ["}"] }
     return lines + ["}"]

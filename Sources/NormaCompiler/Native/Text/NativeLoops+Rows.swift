@@ -29,12 +29,13 @@ extension NativeLoops {
     for (k, sum) in sums.map(\.numbered) {
       switch sum.family {
       case .moments:
-        // The mean of the first values is the shift: near enough to the mean that the variance loses
+        // The middle of the first values is the shift: near enough to the mean that the variance loses
         // nothing to cancellation.
         var first = body(inner < lanes ? inner : nil, "0", "f\(k)")
         let v = first.vector(sum.a)
-        let kept = inner < lanes ? "keep(\(v), \(inner))" : v
-        let shift = "first4(\(kept)) * \(NativeBody.number(1 / Float(min(inner, 4))))"
+        let shift =
+          inner < 4
+          ? (1..<inner).reduce("\(v)[0]") { "nearer(\($0), \(v)[\($1)])" } : "middle(\(v))"
         if sum.isAlone(in: plan) {
           lines += first.statements
           lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")

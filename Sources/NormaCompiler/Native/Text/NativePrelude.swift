@@ -88,11 +88,22 @@ struct NativePrelude {
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
-    IN float first4(vf v) {
+    // Half way between the middle two of four values: one outlier is no harm.
+    IN float middle(vf v) {
       typedef union { vh v; float s[W / 2]; } uh;
-      uf a = {v};
-      uh b = {a.h[0]};
-      return (b.s[0] + b.s[1]) + (b.s[2] + b.s[3]);
+      uf f = {v};
+      uh h = {f.h[0]};
+      const float a = h.s[0], b = h.s[1], c = h.s[2], d = h.s[3];
+      const float l = a < b ? a : b, m = a < b ? b : a, n = c < d ? c : d, o = c < d ? d : c;
+      return (l < n ? n : l) * 0.5f + (m < o ? m : o) * 0.5f;
+    }
+    IN float nearer(float a, float b) { return (a < 0 ? -a : a) < (b < 0 ? -b : b) ? a : b; }
+    IN vf nearers(vf a, vf b) { return nk_if(nk_if(a < 0, -a, a) < nk_if(b < 0, -b, b), a, b); }
+    // Puts a value among those between the smallest and the largest so far, or one of these.
+    IN vf inner_of(vf v, vf *low, vf *high) {
+      const vf h = nk_if(v > *high, v, *high), l = nk_if(v < *low, v, *low);
+      v = nk_if(v > *high, *high, nk_if(v < *low, *low, v));
+      *high = h; *low = l; return v;
     }
     #if defined(__clang__)
     IN void stream(float *p, vf v) { __builtin_nontemporal_store(v, (vf *)p); }
