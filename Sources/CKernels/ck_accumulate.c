@@ -215,20 +215,16 @@ static float more(float a, float b) { return a < b ? b : a; }
 /* No difference from infinity is a number. */
 static double finite_or_zero(float x) { return is_finite((double)x) ? (double)x : 0; }
 
-/* Differences from a shift near the mean keep the variance right whatever the mean: half way between
-   the middle two of the first four values that an accumulator sees, so that one outlier is no harm; of
-   fewer, the one nearest to 0. */
+/* Differences from a shift near the mean keep the variance right whatever the mean: half way
+   between the middle two of the first four values that an accumulator sees, so that one outlier is no
+   harm; of three the middle one, of two, as a guess, the one nearer to 0. */
 static double shift_of(ck_operand a, ptrdiff_t step, ptrdiff_t at, ptrdiff_t count) {
-  if (count < 4) {
-    float nearest = a.data[at];
-    for (ptrdiff_t j = 1; j < count; j++) {
-      float v = a.data[at + j * step];
-      if (more(v, -v) < more(nearest, -nearest)) nearest = v;
-    }
-    return finite_or_zero(nearest);
-  }
   float v[4];
-  for (ptrdiff_t j = 0; j < 4; j++) v[j] = a.data[at + j * step];
+  for (ptrdiff_t j = 0; j < 4 && j < count; j++) v[j] = a.data[at + j * step];
+  if (count < 2) return finite_or_zero(v[0]);
+  if (count == 2) return finite_or_zero(more(v[0], -v[0]) < more(v[1], -v[1]) ? v[0] : v[1]);
+  if (count == 3)
+    return finite_or_zero(more(less(v[0], v[1]), less(more(v[0], v[1]), v[2])));
   float low = more(less(v[0], v[1]), less(v[2], v[3]));
   float high = less(more(v[0], v[1]), more(v[2], v[3]));
   return finite_or_zero(low * 0.5f + high * 0.5f);

@@ -4,7 +4,7 @@ import NormaCore
 /// One call of a plan: where its memory is, and what happens before, between and after passes.
 struct TileRun {
   let plan: HotPlan
-  // SAFETY: valid as long as the run, which is within one call.
+  // A pointer, so that no array of the call is counted on the way. SAFETY: the call outlives the run.
   let call: UnsafePointer<KernelCall>
   let tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>
   let parameters: UnsafePointer<UnsafePointer<Float>?>?
@@ -17,7 +17,7 @@ struct TileRun {
   let units: UnsafeMutableRawPointer
   let threads: Int
 
-  /// A call of a plan that outlives it.
+  /// A run of a plan for a call; both outlive it.
   init(
     plan: HotPlan, call: UnsafePointer<KernelCall>,
     tensors: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>?>,

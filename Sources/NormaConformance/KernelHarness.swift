@@ -53,8 +53,9 @@ public final class KernelHarness {
   /// - Parameters:
   ///   - gradient: whether `backward` will be called; a norm without one is built for inference.
   ///   - shift: how many floats the tensors lie off 64-byte alignment.
-  ///   - staggered: whether each tensor begins 64 bytes further in a page than the one before it, so that
-  ///     what is written lies a little ahead of what is read; else all begin at the same place.
+  ///   - staggered: whether `y`, `dy` and the gradients of inputs as large as `x` begin 64, 128, ...
+  ///     bytes further in a page than `x`: the harder case, as what is written looks like what is read
+  ///     next. Else all begin at the same place.
   ///   - wall: where memory begins that ends the process when touched; what a call must not write is then
   ///     protected from it.
   ///   - shared: the kernel of another harness of the same layer, layout and mode.

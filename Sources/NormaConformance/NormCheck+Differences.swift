@@ -103,7 +103,8 @@ extension NormCheck {
         }
         // A sum over the tensor is as exact as its terms are large: see `compare`.
         let terms = Double(example.layout.count) / Double(max(gradient.count, 1))
-        let floor = terms > 1 && term.isFinite ? max(rounding, term * terms.squareRoot()) : rounding
+        let floor =
+          terms > 1 && formula != nil ? max(rounding, term * terms.squareRoot()) : rounding
         let scale = slopes.reduce(floor) { max($0, abs($1.value)) }
         let smooth = slopes.indices.filter { !(slopes[$0].doubt > bound * scale) }
         guard 2 * smooth.count >= slopes.count else {

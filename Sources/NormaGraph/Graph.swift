@@ -43,6 +43,7 @@ public struct Graph: Sendable {
   public init(_ results: [(name: String, value: Expr)]) throws(NormaError) {
     var byIdentity: [ObjectIdentifier: Int] = [:]
     var byContent: [Key: Int] = [:]
+    // Most norms have fewer nodes.
     byIdentity.reserveCapacity(96)
     byContent.reserveCapacity(96)
     for (_, value) in results {
@@ -59,6 +60,7 @@ public struct Graph: Sendable {
     let kind: Expr.Kind
     let operands: [Int]
 
+    // One number is hashed faster than an array.
     func hash(into hasher: inout Hasher) {
       hasher.combine(kind)
       hasher.combine(operands.reduce(0) { $0 &* 65599 &+ $1 })
@@ -93,11 +95,12 @@ public struct Graph: Sendable {
       }
       byContent[key] = nodes.count
       byIdentity[ObjectIdentifier(expression)] = nodes.count
-      let isMerged =
+      // An expression stands for itself where nothing of it was merged with another.
+      let standsForItself =
         expression.splits == splits && expression.slice == nil
         && zip(expression.operands, operands).allSatisfy { $0 === expressions[$1] }
       expressions.append(
-        isMerged
+        standsForItself
           ? expression
           : Expr(
             expression.kind, operands.map { expressions[$0] }, domain: expression.domain,

@@ -72,11 +72,10 @@ extension NormDefinition: NormProvider {
   private func checkBatchStatistics(
     _ program: NormProgram, _ layout: TensorLayout
   ) throws(NormaError) {
-    // Of several samples that no formula takes apart there are several values.
-    guard layout.count > 0, layout.batchCount == 1 || program.splits.chunkSize != nil else {
-      return
-    }
-    let extents = try program.splits.extents(
+    // Several samples that the formula does not take apart are several values.
+    let splits = program.splits
+    guard layout.count > 0, layout.batchCount == 1 || splits.chunkSize != nil else { return }
+    let extents = try splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     for node in try Graph(program.forwardResults).nodes {
       guard case .reduce(.variance, let roles) = node.kind, !roles.isDisjoint(with: .batch),

@@ -100,8 +100,15 @@ struct ApplyTests {
 
   @Test(
     "An empty batch gives empty results, zero gradients and unchanged buffers",
-    arguments: ["tiles", "reference"])
+    arguments: ["tiles", "native", "reference"])
   func empty(executor: String) throws {
+    let none = try bench.array("n.npy", [4, 3, 0], [])
+    for norm in ["batch", "instance", "layer"] {
+      _ = try apply([
+        norm, "--input", none, "--grad", none, "--axis", "1", "--executor", executor,
+      ])
+      #expect(try bench.read("out/y.npy").shape == "4, 3, 0")
+    }
     let x = try bench.array("x.npy", [0, 2], [])
     let mean = try bench.array("m.npy", [2], [3, 4])
     _ = try apply([

@@ -43,6 +43,18 @@ struct FormulaTests {
         """)
   }
 
+  @Test("A graph keeps the expressions it is given, where nothing of them is another's equal")
+  func kept() throws {
+    let mean = x.mean(.channel)
+    let y = (x - mean) * gamma
+    let graph = try Graph([("y", y)])
+    #expect(graph.expressions[graph.outputs[0].node] === y)
+    // The second mean is the first, and what is made of it is made anew.
+    let twice = try Graph([("a", y), ("b", x + Expr.input("x").mean(.channel))])
+    #expect(twice.expressions[twice.outputs[0].node] === y)
+    #expect(twice.expressions[twice.outputs[1].node].operands[1] === mean)
+  }
+
   @Test("RMS norm's gradient has no mean to subtract")
   func rms() throws {
     let y = x * (x.meanSquare(.channel) + epsilon).rsqrt() * gamma

@@ -76,6 +76,23 @@ struct AccuracyTests {
     }
   }
 
+  @Test(
+    "of statistics over few values, in few rows",
+    arguments: [HardInput.normal, .mean1e6, .outlier, .firstOutlier])
+  func few(_ input: HardInput) throws {
+    for (norm, shape, axis) in [
+      ("batch", [3, 42], -1), ("batch", [5, 42], -1), ("batch", [2, 3, 3], 1),
+      ("layer", [6, 3], -1),
+      ("layer", [6, 5], -1),
+    ] {
+      let layout = try TensorLayout(shape: shape, axis: [axis])
+      let expected = Expected(norm, input, layout, nil)
+      // Gradients through so few values are what is left of terms that nearly cancel.
+      try compare(expected, .builtIn(), .tiles, bound: 1e-6)
+      try compare(expected, .builtIn(), .native(Self.session), bound: 1e-6)
+    }
+  }
+
   /// What goes in and what must come out.
   struct Expected {
     let norm: String
@@ -116,7 +133,10 @@ struct AccuracyTests {
     }
   }
 
-  func compare(_ expected: Expected, _ registry: NormRegistry, _ executor: Executor) throws {
+  /// Holds a norm to what is expected, within `bound` of each tensor's scale.
+  func compare(
+    _ expected: Expected, _ registry: NormRegistry, _ executor: Executor, bound: Double = 2e-7
+  ) throws {
     let layer = try Self.layer(expected.norm, registry, expected.layout)
     let harness = try KernelHarness(
       layer: layer, layout: expected.layout, mode: expected.mode, executor: executor)
@@ -166,9 +186,6 @@ struct AccuracyTests {
       print("accuracy | \(title) | \(list)")
     }
   }
-
-  /// The error allowed, relative to the scale of the tensor.
-  private let bound = 2e-7
 
   /// The largest difference relative to the largest exact value; what float32 cannot hold is left out.
   ///

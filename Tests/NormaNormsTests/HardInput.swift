@@ -41,7 +41,8 @@ enum HardInput: String, CaseIterable, Sendable {
     return values
   }
 
-  /// Where the outlier is among so many values, whose neighbours are looked at by themselves.
+  /// Where the outlier is among so many values, whose neighbours are also compared alone. Those of the
+  /// first value are not: gamma and beta leave little of each other there.
   func outlier(_ count: Int) -> Int? { self == .outlier ? count / 2 : nil }
 
   /// The values of epsilon to try; nil is the norm's own. What is smaller than its root shows only

@@ -19,7 +19,7 @@ final class NativePlans: Sendable {
 
   /// Writes the text and requests its code; nil when a plan has no text.
   init?(forward: TilePlan, backward: TilePlan?, session: NativeSession) {
-    guard let toolchain = session.toolchain, forward.rows > 0,
+    guard let toolchain = session.toolchain, forward.rows > 0, forward.inner > 0,
       let text = NativeText.text(
         forward: forward, backward: backward, lanes: toolchain.lanes)
     else { return nil }

@@ -196,16 +196,16 @@ public final class Lab {
     let saved = try path.flatMap { path throws(NormaError) in
       try options.resumes && SavedRun.exists(in: path) ? SavedRun(path) : nil
     }
-    let determinants = Result { () throws(NormaError) in
+    let found = Result { () throws(NormaError) in
       try self.determinants(cell, of: spec, on: sweep.splits)
     }
-    if let saved, let now = try? determinants.get() { try require(saved, to: now) }
+    if let saved, let now = try? found.get() { try require(saved, to: now) }
     var run: CellRun?
     var weights: String?
     var status = CellResult.Status.completed
     var isRestoring = false
     do throws(NormaError) {
-      let determinants = try determinants.get()
+      let determinants = try found.get()
       let training = try CellRun(
         cell, of: spec, on: sweep.splits, repeating(saved, cellOptions), registry: registry,
         saves: keep, tell: tell)
@@ -255,7 +255,7 @@ public final class Lab {
       }
       status = .failed(error)
       if folder == nil, let path {
-        let known = (try? determinants.get()) ?? [.init("settings", cell.settingsJSON)]
+        let known = (try? found.get()) ?? [.init("settings", cell.settingsJSON)]
         folder = try RunFolder(
           path, configuration: configuration(spec, cell, run, known), sources: options.sources())
       }

@@ -32,7 +32,11 @@ extension Network {
   /// - Parameter step: how many steps were done.
   /// - Throws: `data` when something is missing or does not fit, or the file is not what was saved.
   public func restore(_ file: SafeTensors, from path: String, step: Int) throws(NormaError) {
-    try file.checkSeal(from: path)
+    guard try file.isAsSealed() == true else {
+      throw NormaError(
+        .data, "'\(path)' is damaged: it does not hold what was saved",
+        help: "delete it to start the run anew")
+    }
     for index in 0..<memory.optimizerStates {
       for entry in memory.state.parameters {
         let name = "\(Self.optimizerPrefix)\(index).\(entry.name)"

@@ -48,6 +48,11 @@ extension Network {
   }
 
   func load(_ file: SafeTensors, from path: String) throws(NormaError) {
+    guard try file.isAsSealed() != false else {
+      throw NormaError(
+        .data, "'\(path)' is damaged: it does not hold what was saved",
+        help: "copy or save the file again")
+    }
     let loaded = file.tensors.filter { !$0.name.hasPrefix(Self.optimizerPrefix) }
     var notes: [String] = []
     for tensor in tensors {

@@ -39,21 +39,16 @@ public struct SafeTensors: Sendable {
   /// The key of a hash of all else in the file.
   private static let sealKey = "norma.sha256"
 
-  /// Adds a hash of names, shapes, values and metadata, which `checkSeal` compares.
-  mutating func seal() throws(NormaError) { metadata[Self.sealKey] = try content() }
+  /// Adds a hash of names, shapes, values and metadata.
+  mutating func seal() throws(NormaError) { metadata[Self.sealKey] = try contentHash() }
 
-  /// Refuses values that are not those which were sealed; what was never sealed passes.
-  ///
-  /// - Throws: `data`.
-  func checkSeal(from path: String) throws(NormaError) {
-    guard let sealed = metadata[Self.sealKey], try sealed != content() else { return }
-    throw NormaError(
-      .data, "'\(path)' is damaged: it does not hold what was saved",
-      help: "delete it to start the run anew")
+  /// Whether the contents are those that were sealed; nil for a file that never was.
+  func isAsSealed() throws(NormaError) -> Bool? {
+    guard let sealed = metadata[Self.sealKey] else { return nil }
+    return try sealed == contentHash()
   }
 
-  /// The hash of the contents.
-  private func content() throws(NormaError) -> String {
+  private func contentHash() throws(NormaError) -> String {
     var text = ""
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key != Self.sealKey {
       text += "\(key.utf8.count) \(key) \(value.utf8.count) \(value)\n"
@@ -62,7 +57,7 @@ public struct SafeTensors: Sendable {
       let values = tensor.values.withUnsafeBytes { bytes in
         Result { () throws(NormaError) in try Digest(of: bytes) }
       }
-      text += "\(tensor.name) \(tensor.shape) \(try values.get())\n"
+      text += "\n\(tensor.name.utf8.count) \(tensor.name) \(tensor.shape) \(try values.get())"
     }
     return try Digest(of: text.utf8).hexadecimal
   }

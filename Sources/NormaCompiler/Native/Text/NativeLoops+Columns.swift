@@ -51,10 +51,13 @@ extension NativeLoops {
     return lines + (single ? counts : []) + ["}"]
   }
 
-  /// Rows whose results are written in turn: as many as registers hold beside these. Where results go
-  /// past the cache in parts of a line, it is one row: rows that are 4 KiB share places, and a load that
-  /// looks like one of what is being written waits until its line is on its way, whole or not.
+  /// Rows whose results are written in turn: as many as leave registers for their sums. Where results
+  /// go past the cache in parts of a line, it is one row: rows that are 4 KiB share places, and a load
+  /// that looks like one of what is being written waits until its line is on its way, whole or not.
   private var rowsTogether: Int { plan.streams && lineVectors > 1 ? 1 : lanes / 4 }
+
+  /// Vectors of a row that are written together: a line of the cache where it goes past that.
+  private var vectorsTogether: Int { max(lanes / 8, plan.streams ? lineVectors : 1) }
 
   /// Vectors of columns whose sums stay at hand: a short row whole, so that memory is read in order; a
   /// line of the cache of a long one, as rows that are 4 KiB share its places.
@@ -226,9 +229,9 @@ extension NativeLoops {
     return ["{"] + lines + ["}"]
   }
 
-  /// The means of the first rows that an accumulator sees are its shifts, but for the largest and the
-  /// smallest: near enough to the mean that the variance loses nothing to cancellation, whatever one
-  /// outlier is. Of two rows it is the value nearer to 0.
+  /// An accumulator's shifts are the means of the first rows that it sees, without the largest and
+  /// the smallest value: near enough to the mean that the variance loses nothing to cancellation,
+  /// whatever one outlier is. Of one row it is its value, of two the one nearer to 0.
   private func shifts(_ k: Int, _ sum: NativeProgram.Accumulation) -> [String] {
     func loop(_ tail: Int?, _ column: String) -> [String] {
       func row(_ r: String) -> [String] {
@@ -240,10 +243,10 @@ extension NativeLoops {
       }
       return ["vf v; {"] + row("0") + ["}", "vf low = v, high = v, mean = v;", "if (m > 1) {"]
         + row("1") + [
-          "mean = nearers(low, v); inner_of(v, &low, &high);", "}", "if (m > 2) mean = bc(0);",
+          "mean = nearer(low, v); pushed_inside(v, &low, &high);", "}", "if (m > 2) mean = bc(0);",
           "for (i64 r = 2; r < m; r++) {",
         ] + row("r") + [
-          "mean += inner_of(v, &low, &high) * share;", "}", "const uf u = {mean};",
+          "mean += pushed_inside(v, &low, &high) * share;", "}", "const uf u = {mean};",
           "for (int j = 0; j < \(tail.map(String.init) ?? "W"); j++)"
             + " A\(k)[\(sum.plane) + \(column) + j] = u.s[j];",
         ]
@@ -281,7 +284,7 @@ extension NativeLoops {
     }
     return lines
       + everyColumn(
-        vectors: wide ? 1 : max(lanes / 8, plan.streams ? lineVectors : 1), segmented: !wide
+        vectors: wide ? 1 : vectorsTogether, segmented: !wide
       ) { column, vectors, tail in
         // Everything is read before anything is written: a store holds up loads that only look like
         // reading what it wrote, as those of the next row do where rows are 4 KiB.

@@ -29,13 +29,11 @@ extension NativeLoops {
     for (k, sum) in sums.map(\.numbered) {
       switch sum.family {
       case .moments:
-        // The middle of the first values is the shift: near enough to the mean that the variance loses
-        // nothing to cancellation.
+        // The middle of the first values is the shift: near enough to the mean that the variance
+        // loses nothing to cancellation.
         var first = body(inner < lanes ? inner : nil, "0", "f\(k)")
         let v = first.vector(sum.a)
-        let shift =
-          inner < 4
-          ? (1..<inner).reduce("\(v)[0]") { "nearer(\($0), \(v)[\($1)])" } : "middle(\(v))"
+        let shift = "middle(\(v), \(min(inner, 4)))"
         if sum.isAlone(in: plan) {
           lines += first.statements
           lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")

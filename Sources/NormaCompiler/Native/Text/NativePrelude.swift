@@ -88,19 +88,24 @@ struct NativePrelude {
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
-    // Half way between the middle two of four values: one outlier is no harm.
-    IN float middle(vf v) {
+    // Half way between the middle two of the first four values, so that one outlier is no harm; of three
+    // the middle one, of two the one nearer to 0.
+    IN float middle(vf v, int n) {
       typedef union { vh v; float s[W / 2]; } uh;
       uf f = {v};
       uh h = {f.h[0]};
       const float a = h.s[0], b = h.s[1], c = h.s[2], d = h.s[3];
-      const float l = a < b ? a : b, m = a < b ? b : a, n = c < d ? c : d, o = c < d ? d : c;
-      return (l < n ? n : l) * 0.5f + (m < o ? m : o) * 0.5f;
+      const float l = a < b ? a : b, m = a < b ? b : a, o = c < d ? c : d, p = c < d ? d : c;
+      if (n == 1) return a;
+      if (n == 2) return (a < 0 ? -a : a) < (b < 0 ? -b : b) ? a : b;
+      if (n == 3) { const float q = m < c ? m : c; return l < q ? q : l; }
+      return (l < o ? o : l) * 0.5f + (m < p ? m : p) * 0.5f;
     }
-    IN float nearer(float a, float b) { return (a < 0 ? -a : a) < (b < 0 ? -b : b) ? a : b; }
-    IN vf nearers(vf a, vf b) { return nk_if(nk_if(a < 0, -a, a) < nk_if(b < 0, -b, b), a, b); }
-    // Puts a value among those between the smallest and the largest so far, or one of these.
-    IN vf inner_of(vf v, vf *low, vf *high) {
+    // The values nearer to 0.
+    IN vf nearer(vf a, vf b) { return nk_if(nk_if(a < 0, -a, a) < nk_if(b < 0, -b, b), a, b); }
+    // Takes values into the range from low to high; what lies within is returned, be it them or the end
+    // that they took the place of.
+    IN vf pushed_inside(vf v, vf *low, vf *high) {
       const vf h = nk_if(v > *high, v, *high), l = nk_if(v < *low, v, *low);
       v = nk_if(v > *high, *high, nk_if(v < *low, *low, v));
       *high = h; *low = l; return v;
