@@ -72,6 +72,38 @@ import Testing
     }
   }
 
+  @Test("A checkpoint in which a byte was changed is refused, and nothing is taken from it")
+  func alteredCheckpoint() throws {
+    try inFolder { folder in
+      let path = folder + "/checkpoint.safetensors"
+      let net = try build(spec, seed: 1)
+      try net.saveCheckpoint(to: path, metadata: ["note": "as it was"])
+      let whole = try Data(contentsOf: URL(filePath: path))
+      let other = try build(spec, seed: 2)
+      let before = try stateBits(other)
+      for part in ["norma.sha256", "as it was", nil] {
+        var altered = whole
+        let place = try part.map { try #require(whole.range(of: Data($0.utf8))).lowerBound }
+        altered[place ?? altered.endIndex - 1] ^= 1
+        try altered.write(to: URL(filePath: path))
+        let file = try SafeTensors(contentsOf: path)
+        let error = #expect(throws: NormaError.self) {
+          try other.restore(file, from: path, step: 0)
+        }
+        #expect(error?.code == .data && error?.message.contains("is damaged") == true)
+        // Without a hash it is weights like any other's.
+        if part != "norma.sha256" {
+          let loaded = #expect(throws: NormaError.self) { try other.load(from: path) }
+          #expect(loaded?.message.contains("is damaged") == true)
+        }
+        #expect(try stateBits(other) == before)
+      }
+      try whole.write(to: URL(filePath: path))
+      try other.restore(SafeTensors(contentsOf: path), from: path, step: 0)
+      #expect(try stateBits(other) == stateBits(net))
+    }
+  }
+
   @Test func filesThatDoNotFit() throws {
     try inFolder { folder in
       let path = folder + "/net.safetensors"

@@ -42,17 +42,19 @@ extension Network {
 
   /// Loads parameters and buffers, those of a checkpoint too; nothing is changed unless all of them fit.
   ///
-  /// - Throws: `input_missing`, or `data` listing missing and unexpected names and wrong shapes.
+  /// - Throws: `input_missing`, or `data` listing missing and unexpected names and wrong shapes, or for
+  ///   a checkpoint that was altered.
   public func load(from path: String) throws(NormaError) {
-    try load(SafeTensors(contentsOf: path), from: path)
-  }
-
-  func load(_ file: SafeTensors, from path: String) throws(NormaError) {
+    let file = try SafeTensors(contentsOf: path)
     guard try file.isAsSealed() != false else {
       throw NormaError(
         .data, "'\(path)' is damaged: it does not hold what was saved",
         help: "copy or save the file again")
     }
+    try load(file, from: path)
+  }
+
+  func load(_ file: SafeTensors, from path: String) throws(NormaError) {
     let loaded = file.tensors.filter { !$0.name.hasPrefix(Self.optimizerPrefix) }
     var notes: [String] = []
     for tensor in tensors {
