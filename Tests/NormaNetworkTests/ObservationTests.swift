@@ -136,7 +136,8 @@ import Testing
     let (x, y) = (normal(11 * 126, seed: 3), labels(11, classes: 5))
     let result = try net.trainStep(input: x, labels: y, step: 0, observing: true)
     let seen = try #require(result.observation)
-    #expect(seen.inferenceLoss == (try net.evaluate(input: x, labels: y)).loss)
+    // Products of matrices may be added up in another order where 40 samples go at a time.
+    #expect(isClose(seen.inferenceLoss, (try net.evaluate(input: x, labels: y)).loss))
     #expect(abs(seen.inferenceLoss - result.loss) > 1e-3)
     #expect(seen.norms.map(\.layer) == ["2.norm", "4.residual.1.norm", "5.norm"])
     // Batch norm differs between the modes; where tanh follows, inference takes it up.

@@ -4,9 +4,9 @@ extension NativeLoops {
 
   /// Sums of columns, and what is written with them.
   ///
-  /// Where something is written, a few rows go from start to end, as memory has them, and their sums
-  /// wait in float, in arrays `F` along a segment of columns. Sums alone stay in registers while a few
-  /// rows pass by. Either way they join those in double.
+  /// Sums stay in registers while a few rows pass by, then join those in double. Where something is
+  /// written too and registers are few, rows go from start to end, as memory has them, and their sums
+  /// wait in float, in arrays `F` along a segment of columns.
   func columnLoop(
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
@@ -36,10 +36,10 @@ extension NativeLoops {
       lines += group + places
     }
     lines.append("if (!wide) {")
-    if outputs.isEmpty {
+    if outputs.isEmpty || hasManyRegisters {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
-      let loops = everyColumn(vectors: passingVectors) {
-        passing(sums, $0, vectors: $1, tail: $2)
+      let loops = everyColumn(vectors: passingVectors(sums, isWritten: !outputs.isEmpty)) {
+        passing(sums, outputs, rows: rows, $0, vectors: $1, tail: $2)
       }
       lines += totalled(sums, loops)
     } else {
@@ -59,10 +59,16 @@ extension NativeLoops {
   /// Vectors of a row that are written together: a line of the cache where it goes past that.
   private var vectorsTogether: Int { max(lanes / 8, plan.streams ? lineVectors : 1) }
 
-  /// Vectors of columns whose sums stay at hand: a short row whole, so that memory is read in order; a
-  /// line of the cache of a long one, as rows that are 4 KiB share its places.
-  private var passingVectors: Int {
-    inner >= 512 ? lineVectors : max(1, min(64, inner) / lanes)
+  /// Whether sums stay at hand while results are made: with vectors of a whole line there are 32.
+  private var hasManyRegisters: Bool { lanes >= 16 }
+
+  /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
+  /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where something
+  /// is written, a few lines, with half of the registers for sums.
+  private func passingVectors(_ sums: [Sum], isWritten: Bool) -> Int {
+    guard isWritten else { return inner >= 512 ? lineVectors : max(1, min(64, inner) / lanes) }
+    let count = sums.reduce(0) { $0 + parts($1.terms).count }
+    return max(1, min(4, 8 / max(count, 1), inner / lanes))
   }
 
   /// Rows from start to end, segment by segment, with sums that wait in memory.
@@ -117,12 +123,14 @@ extension NativeLoops {
   /// Vectors of a line of the cache.
   private var lineVectors: Int { max(1, 16 / lanes) }
 
-  /// Some vectors of columns while rows pass by: `p` of a few rows, `U` of two of those, `T` of all.
+  /// Some vectors of columns while `rows` rows pass by, at most: `p` of a few rows, `U` of 8, `T` of all.
   private func passing(
-    _ sums: [Sum], _ column: String, vectors: Int, tail: Int?
+    _ sums: [Sum],
+    _ outputs: [(tensor: Int32, source: NativeProgram.Source)], rows: Int,
+    _ column: String, vectors: Int, tail: Int?
   ) -> [String] {
-    let leaves = NativeBody.leaves(
-      of: sums.flatMap { [$0.terms.a, $0.terms.b] }, in: program, finding: pass.finds)
+    let sources = sums.flatMap { [$0.terms.a, $0.terms.b] } + outputs.map(\.source)
+    let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
     func place(_ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
@@ -133,59 +141,93 @@ extension NativeLoops {
         }
       }
     }
-    for v in 0..<vectors {
-      var (loads, known) = shared(leaves, sums, place(v), "_\(v)", tail)
-      for (k, leaf) in leaves.enumerated() {
-        guard case .constant(let value) = leaf else { continue }
-        loads.append("const vf s\(k)_\(v) = bc(\(NativeBody.number(Float(bitPattern: value))));")
-        known[leaf] = "s\(k)_\(v)"
+    func begin(_ level: String) -> [String] {
+      each { part, sum, id in "vf \(level)\(part)\(id) = bc(\(start(sum.terms)));" }
+    }
+    func join(_ level: String, to total: String) -> [String] {
+      each { part, sum, id in
+        let (from, to) = (level + part + id, total + part + id)
+        return "\(to) = \(both(sum.terms, to, from));"
       }
+    }
+    for v in 0..<vectors {
+      let (loads, known) = shared(leaves, sums, place(v), "_\(v)", tail)
       lines += loads
       names.append(known)
     }
-    lines += each { part, sum, id in "vf T\(part)\(id) = bc(\(start(sum.terms)));" }
-    let few = NativeLoops.terms
-    func rows(_ count: Int) -> [String] {
-      var lines: [String] = []
+    // Where rows are written, they go in fewer at a time: what is read stays at hand until then.
+    let few = outputs.isEmpty ? NativeLoops.terms : max(2, min(NativeLoops.terms, 8 / vectors))
+    let eight = 2 * NativeLoops.terms
+    let total = rows > eight ? "U" : "T"
+    func group(_ count: Int) -> [String] {
+      var (lines, stores): ([String], [String]) = ([], [])
       for t in 0..<count {
         let row = t == 0 ? "r" : "r + \(t)"
-        let start = "(row0 + rr + \(row)) * \(inner)"
+        let start = "o\(t)"
+        let (numbers, known) = numbersOfRow(leaves, row, "_\(t)")
+        lines += ["const i64 \(start) = (row0 + rr + \(row)) * \(inner);"] + numbers
         for v in 0..<vectors {
-          if v * lanes % 16 == 0, !isSmallSlice {
-            let soon = "\(start) + \(place(v)) + \(inner >= 512 ? 128 : 4096)"
-            lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
+          if v * lanes % 16 == 0 {
+            if outputs.isEmpty, !isSmallSlice {
+              let soon = "\(start) + \(place(v)) + \(inner >= 512 ? 128 : 4096)"
+              lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
+            } else {
+              lines += ahead(leaves, "\(start) + \(place(v))")
+            }
           }
           var body = NativeBody(
             self, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
-            suffix: "_\(t)_\(v)", names: names[v])
+            suffix: "_\(t)_\(v)", names: names[v].merging(known) { shared, _ in shared })
           for (k, sum) in sums.map(\.numbered) {
             add(k, sum, &body, to: "\(k)_\(v)", shift: "k\(k)_\(v)", first: t == 0)
           }
-          lines += body.statements
+          let (statements, written) = filled(body, outputs)
+          lines += statements
+          stores += written
         }
       }
-      return lines
-        + each { part, sum, id in
-          "U\(part)\(id) = \(both(sum.terms, "U\(part)\(id)", "\(part)\(id)"));"
-        }
+      return lines + stores + join("", to: total)
     }
-    lines += ["for (i64 h = 0; h < m; h += \(2 * few)) {"]
-    lines += ["const i64 e = h + \(2 * few) < m ? h + \(2 * few) : m;", "i64 r = h;"]
-    lines += each { part, sum, id in "vf U\(part)\(id) = bc(\(start(sum.terms)));" }
-    lines += ["for (; r + \(few) <= e; r += \(few)) {"] + rows(few) + ["}"]
-    lines += ["for (; r < e; r++) {"] + rows(1) + ["}"]
-    lines += each { part, sum, id in
-      "T\(part)\(id) = \(both(sum.terms, "T\(part)\(id)", "U\(part)\(id)"));"
+    lines += begin("T")
+    if total == "U" {
+      lines.append("for (i64 h = 0; h < m; h += \(eight)) {")
+      lines += ["const i64 e = h + \(eight) < m ? h + \(eight) : m;", "i64 r = h;"] + begin("U")
+    } else {
+      lines.append("{ const i64 e = m; i64 r = 0;")
     }
+    lines += ["for (; r + \(few) <= e; r += \(few)) {"] + group(few) + ["}"]
+    lines += ["for (; r < e; r++) {"] + group(1) + ["}"]
+    if total == "U" { lines += join("U", to: "T") }
     lines.append("}")
     for v in 0..<vectors {
       for sum in sums {
         for part in parts(sum.terms) {
-          lines += join(sum, part, "T\(part)\(sum.number)_\(v)", place(v), tail)
+          lines += self.join(sum, part, "T\(part)\(sum.number)_\(v)", place(v), tail)
         }
       }
     }
     return lines
+  }
+
+  /// What is one number a row, which serves all columns.
+  private func numbersOfRow(
+    _ leaves: [NativeProgram.Source], _ row: String, _ suffix: String
+  ) -> (lines: [String], names: [NativeProgram.Source: String]) {
+    var lines: [String] = []
+    var names: [NativeProgram.Source: String] = [:]
+    for (k, leaf) in leaves.enumerated() {
+      switch leaf {
+      case .small(let small) where small.address.inner == 0:
+        let place = NativeBody.place(small, row: "q1 + \(row)")
+        lines.append("const vf s\(k)\(suffix) = bc(*(\(place)));")
+      case .constant(let value):
+        let number = NativeBody.number(Float(bitPattern: value))
+        lines.append("const vf s\(k)\(suffix) = bc(\(number));")
+      default: continue
+      }
+      names[leaf] = "s\(k)\(suffix)"
+    }
+    return (lines, names)
   }
 
   /// Two parts of a sum, or of an extreme, as one.
@@ -269,18 +311,9 @@ extension NativeLoops {
     func number(_ t: Int) -> String { t == 0 ? "r" : "r + \(t)" }
     for t in 0..<together {
       lines.append("const i64 o\(t) = (row0 + rr + \(number(t))) * \(inner);")
-      // One number a row serves all columns.
-      for (k, leaf) in leaves.enumerated() {
-        switch leaf {
-        case .small(let small) where small.address.inner == 0:
-          let place = NativeBody.place(small, row: "q1 + \(number(t))")
-          lines.append("const vf s\(k)_\(t) = bc(*(\(place)));")
-        case .constant(let value):
-          lines.append("const vf s\(k)_\(t) = bc(\(NativeBody.number(Float(bitPattern: value))));")
-        default: continue
-        }
-        names[t][leaf] = "s\(k)_\(t)"
-      }
+      let (numbers, known) = numbersOfRow(leaves, number(t), "_\(t)")
+      lines += numbers
+      names[t] = known
     }
     return lines
       + everyColumn(

@@ -3,8 +3,8 @@ import NormaCore
 
 /// Runs of a slice's rows that go through all passes while they stay in the cache.
 ///
-/// Where statistics belong to a channel or to a group of channels, and channels are rows, nothing that
-/// one run finds is wanted by another of the same sample.
+/// Where each row has statistics, or they belong to a channel or to a group of channels, and channels
+/// are rows, nothing that one run finds is wanted by another of the same slice.
 struct NativeRuns {
   /// The role along which a slice is taken apart: its number in the order of small arrays.
   let axis: Int
@@ -14,18 +14,27 @@ struct NativeRuns {
   /// Rows of one index.
   let rows: Int
 
-  /// Bytes that a run reads: with what it writes, a quarter of a small second-level cache. Slices of
-  /// four times as much stay in it as they are.
-  private static let bytes = 1 << 16
+  /// Bytes that a run reads: what the first-level cache still has when it writes.
+  private static let bytes = 1 << 15
+  /// Bytes that a sample reads which stays in a small second-level cache as it is.
+  private static let sampleBytes = 1 << 18
 
   /// Nil where a slice is small or one whole.
   init?(_ plan: TilePlan, _ passes: [NativeProgram.Pass], readCount: Int) {
-    guard plan.level == .sample, plan.form.order == .channelsFirst else { return nil }
-    let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
-    (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
     let rowBytes = 4 * plan.inner * readCount
-    guard extent > 1, rowBytes * plan.sliceRows > 4 * NativeRuns.bytes else { return nil }
-    length = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
+    switch plan.level {
+    case .rows:
+      (axis, extent, rows) = (2, plan.sliceRows, 1)
+      // Sums of columns pay off with 8 rows.
+      length = max(8, NativeRuns.bytes / max(rowBytes, 1) / 8 * 8)
+      guard length < extent else { return nil }
+    case .sample where plan.form.order == .channelsFirst:
+      let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
+      (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
+      guard extent > 1, rowBytes * plan.sliceRows > NativeRuns.sampleBytes else { return nil }
+      length = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
+    default: return nil
+    }
     let steps = plan.passes.flatMap { Array($0.sliceSteps.buffer) }
     let isApart = steps.allSatisfy { NativeSteps.isSeparate($0, along: axis) }
     let own = passes.flatMap(\.accumulations).filter { !$0.across }
@@ -42,11 +51,12 @@ struct NativeRuns {
     return ("g0 * \(each)", "(g1 - g0) * \(each)")
   }
 
-  /// The loop over runs.
+  /// The loop over runs; the last slice of rows may have fewer of them.
   func text(_ body: (_ from: String, _ to: String) -> [String]) -> [String] {
-    [
-      "for (i64 g0 = 0; g0 < \(extent); g0 += \(length)) {",
-      "const i64 g1 = g0 + \(length) < \(extent) ? g0 + \(length) : \(extent);",
+    let end = axis == 2 ? "rows" : "\(extent)"
+    return [
+      "for (i64 g0 = 0; g0 < \(end); g0 += \(length)) {",
+      "const i64 g1 = g0 + \(length) < \(end) ? g0 + \(length) : \(end);",
     ] + body("start + g0 * \(rows)", "start + g1 * \(rows)") + ["}"]
   }
 }
