@@ -4,12 +4,12 @@
 #include "ck_target.h"
 #include "ck_tiles.h"
 
-/* Terms of a chain in float: four keep sums of 65536 values within 2e-7. */
-enum { TERMS = 4, CHAINS = 2 };
+/* Terms of a chain in float: four keep sums of 65536 values within 2e-7, eight those of 1024. */
+enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
 
 /* Two sums p and q of a few lines of a row, from i on. */
 #define CHAINS_OF_ROW(ADD) \
-  ptrdiff_t end = i + CHAINS * TERMS * CK_LINE_FLOATS; \
+  ptrdiff_t end = i + (n <= SHORT ? 2 : 1) * CHAINS * TERMS * CK_LINE_FLOATS; \
   if (end > whole) end = whole; \
   ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}}; \
   for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) { \
@@ -19,16 +19,37 @@ enum { TERMS = 4, CHAINS = 2 };
   } \
   for (; i < end; i += CK_LINE_FLOATS) ADD(0)
 
-/* The same of a line's columns in a few rows, from r on. */
+/* The same of the columns of a few lines in a few rows, from r on: four rows a chain. */
+#define CHAIN_OF_COLUMNS(chain, OPERANDS_OF_ROW, ADD) \
+  for (ptrdiff_t end = r + TERMS < rows ? r + TERMS : rows; r < end; r++) { \
+    OPERANDS_OF_ROW \
+    for (int j = 0; j < lines; j++) { \
+      const ptrdiff_t i = start + j * CK_LINE_FLOATS; \
+      ADD(chain, j) \
+    } \
+  }
 #define CHAINS_OF_COLUMNS(OPERANDS_OF_ROW, ADD) \
-  ptrdiff_t end = r + CHAINS * TERMS < rows ? r + CHAINS * TERMS : rows; \
-  ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}}; \
-  for (; r + CHAINS <= end; r++) { \
-    { OPERANDS_OF_ROW ADD(0) } \
-    r++; \
-    { OPERANDS_OF_ROW ADD(1) } \
-  } \
-  for (; r < end; r++) { OPERANDS_OF_ROW ADD(0) }
+  ck_line p[CHAINS][LINES] = {{{0}}}, q[CHAINS][LINES] = {{{0}}}; \
+  CHAIN_OF_COLUMNS(0, OPERANDS_OF_ROW, ADD) \
+  CHAIN_OF_COLUMNS(1, OPERANDS_OF_ROW, ADD)
+
+/* Lines of columns are summed side by side, so that what a row has one of serves all: as many as there
+   are registers for their sums. */
+enum { LINES = 4 };
+#if defined(__x86_64__)
+#define HAS_MANY_REGISTERS __builtin_cpu_supports("avx512f")
+#else
+#define HAS_MANY_REGISTERS 0
+#endif
+#define EACH_LINES(CALL) \
+  { \
+    ptrdiff_t i = 0; \
+    if (HAS_MANY_REGISTERS) { \
+      for (; i + 4 * CK_LINE_FLOATS <= whole; i += 4 * CK_LINE_FLOATS) CALL(i, 4); \
+    } \
+    for (; i + 2 * CK_LINE_FLOATS <= whole; i += 2 * CK_LINE_FLOATS) CALL(i, 2); \
+    for (; i < whole; i += CK_LINE_FLOATS) CALL(i, 1); \
+  }
 
 #define NUMBER(o) ((double)o.data[r * o.row_stride + i * o.inner_stride])
 
@@ -39,14 +60,19 @@ static int has_infinite(ck_wide_line v) { return !is_finite(ck_total(v - v)); }
 
 /* What two chains hold, in double. */
 CK_INLINE_LINE ck_wide_line halves(const ck_line *chains) {
-  return (ck_low_half(chains[0]) + ck_low_half(chains[1])) +
-         (ck_high_half(chains[0]) + ck_high_half(chains[1]));
+  const ck_line sum = chains[0] + chains[1];
+  return ck_low_half(sum) + ck_high_half(sum);
 }
 
-static void add_wide(double *z, ck_wide_line low, ck_wide_line high) {
+/* Adds a line to sums in double; and those sums to others. */
+CK_INLINE_LINE void add_wide(ck_wide_line *sums, ck_line v) {
+  sums[0] += ck_low_half(v);
+  sums[1] += ck_high_half(v);
+}
+CK_INLINE_LINE void add_sums(double *z, const ck_wide_line *sums) {
   ck_wide_line *w = (ck_wide_line *)z;
-  w[0] += low;
-  w[1] += high;
+  w[0] += sums[0];
+  w[1] += sums[1];
 }
 
 /* --- sums of products and of their first factors --- */
@@ -80,12 +106,14 @@ typedef struct {
   (k.stats < 0 ? ck_load_line(a_row + i) \
                : CK_CENTER(ck_load_line(a_row + i), CK_LINE_AT(b, k.stats == 1), \
                            CK_LINE_AT(c, k.stats == 1), CK_LINE_AT(d, k.stats == 1)))
-#define ADD(chain) \
+#define ADD_TO(sum, other) \
   { \
     ck_line first = FIRST; \
-    if (k.products) p[chain] += first * SECOND; \
-    if (k.firsts) q[chain] += first; \
+    if (k.products) sum += first * SECOND; \
+    if (k.firsts) other += first; \
   }
+#define ADD(chain) ADD_TO(p[chain], q[chain])
+#define ADD_COLUMNS(chain, j) ADD_TO(p[chain][j], q[chain][j])
 #define OPERANDS \
   const ck_operand a = s->values.a, b = s->values.b, c = s->values.c, d = s->values.d, \
                    e = s->values.e, f = s->values.f;
@@ -116,35 +144,38 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
   }
 }
 
-CK_INLINE_LINE void sums_of_columns(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
+CK_INLINE_LINE void sums_of_lines(const ck_sums *s, ptrdiff_t rows, const ptrdiff_t start,
+                                  const int lines, const variant k) {
 #pragma clang fp contract(fast)
   OPERANDS
-  const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
-  for (ptrdiff_t i = 0; i < whole; i += CK_LINE_FLOATS) {
-    ck_wide_line products[2] = {{0}}, firsts[2] = {{0}};
-    for (ptrdiff_t r = 0; r < rows;) {
-      CHAINS_OF_COLUMNS(ROWS, ADD)
-      if (k.products) {
-        products[0] += ck_low_half(p[0] + p[1]);
-        products[1] += ck_high_half(p[0] + p[1]);
-      }
-      if (k.firsts) {
-        firsts[0] += ck_low_half(q[0] + q[1]);
-        firsts[1] += ck_high_half(q[0] + q[1]);
-      }
+  ck_wide_line products[LINES][2] = {{{0}}}, firsts[LINES][2] = {{{0}}};
+  for (ptrdiff_t r = 0; r < rows;) {
+    CHAINS_OF_COLUMNS(ROWS, ADD_COLUMNS)
+    for (int j = 0; j < lines; j++) {
+      if (k.products) add_wide(products[j], p[0][j] + p[1][j]);
+      if (k.firsts) add_wide(firsts[j], q[0][j] + q[1][j]);
     }
-    int again = has_infinite(products[0] + products[1] + firsts[0] + firsts[1]);
+  }
+  for (int j = 0; j < lines; j++) {
+    const ptrdiff_t i = start + j * CK_LINE_FLOATS;
+    const ck_wide_line *of = products[j];
+    int again = has_infinite(of[0] + of[1] + firsts[j][0] + firsts[j][1]);
     if (s->is_square) {
-      for (int j = 0; j < 8; j++)
-        again |= is_vanishing(products[0][j]) | is_vanishing(products[1][j]);
+      for (int m = 0; m < 8; m++) again |= is_vanishing(of[0][m]) | is_vanishing(of[1][m]);
     }
     if (again) {
       exact_sums(s, 0, rows, i, i + CK_LINE_FLOATS);
       continue;
     }
-    if (k.products) add_wide(s->products.data + i, products[0], products[1]);
-    if (k.firsts) add_wide(s->firsts.data + i, firsts[0], firsts[1]);
+    if (k.products) add_sums(s->products.data + i, of);
+    if (k.firsts) add_sums(s->firsts.data + i, firsts[j]);
   }
+}
+
+CK_INLINE_LINE void sums_of_columns(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
+  const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+#define SUMS(start, lines) sums_of_lines(s, rows, start, lines, k)
+  EACH_LINES(SUMS)
   if (whole < n) exact_sums(s, 0, rows, whole, n);
 }
 
@@ -243,12 +274,14 @@ static void exact_moments(ck_accumulator acc, ck_operand A, ptrdiff_t from, ptrd
   }
 }
 
-#define ADD_MOMENT(chain) \
+#define ADD_MOMENT_TO(sum, squares, shift) \
   { \
-    ck_line g = ck_load_line(a_row + i) - k; \
-    p[chain] += g; \
-    q[chain] += g * g; \
+    ck_line g = ck_load_line(a_row + i) - shift; \
+    sum += g; \
+    squares += g * g; \
   }
+#define ADD_MOMENT(chain) ADD_MOMENT_TO(p[chain], q[chain], k)
+#define ADD_MOMENT_COLUMNS(chain, j) ADD_MOMENT_TO(p[chain][j], q[chain][j], k[j])
 
 CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
 #pragma clang fp contract(fast)
@@ -277,37 +310,50 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
   }
 }
 
-CK_INLINE_LINE void moments_of_columns(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
+CK_INLINE_LINE void moments_of_lines(ck_accumulator acc, ck_operand a, ptrdiff_t rows,
+                                     const ptrdiff_t start, const int lines) {
 #pragma clang fp contract(fast)
+  double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
+  ck_line k[LINES];
+  for (int j = 0; j < lines; j++) {
+    for (int m = 0; m < CK_LINE_FLOATS; m++) k[j][m] = (float)shift[start + j * CK_LINE_FLOATS + m];
+  }
+  ck_wide_line sum[LINES][2] = {{{0}}}, squares[LINES][2] = {{{0}}};
+  for (ptrdiff_t r = 0; r < rows;) {
+    CHAINS_OF_COLUMNS(CK_ROW(a), ADD_MOMENT_COLUMNS)
+    for (int j = 0; j < lines; j++) {
+      add_wide(sum[j], p[0][j] + p[1][j]);
+      add_wide(squares[j], q[0][j] + q[1][j]);
+    }
+  }
+  for (int j = 0; j < lines; j++) {
+    const ptrdiff_t i = start + j * CK_LINE_FLOATS;
+    int again = has_infinite(squares[j][0] + squares[j][1]);
+    for (int h = 0; h < 2; h++) {
+      for (int m = 0; m < 8; m++) {
+        const double of = squares[j][h][m];
+        again |= is_vanishing(of) & ((of != 0) | (sum[j][h][m] != 0));
+      }
+    }
+    if (again) {
+      exact_moments(acc, a, 0, rows, i, i + CK_LINE_FLOATS);
+      continue;
+    }
+    add_sums(s1 + i, sum[j]);
+    add_sums(s2 + i, squares[j]);
+  }
+}
+
+CK_INLINE_LINE void moments_of_columns(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
   const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
-  double *count = acc.data, *shift = count + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
+  double *count = acc.data, *shift = count + acc.plane;
   if (rows <= 0) return;
   for (ptrdiff_t i = 0; i < n; i++) {
     if (count[i] == 0) shift[i] = shift_of(a, a.row_stride, i, rows);
     count[i] += (double)rows;
   }
-  for (ptrdiff_t i = 0; i < whole; i += CK_LINE_FLOATS) {
-    ck_line k;
-    for (int j = 0; j < CK_LINE_FLOATS; j++) k[j] = (float)shift[i + j];
-    ck_wide_line sum[2] = {{0}}, squares[2] = {{0}};
-    for (ptrdiff_t r = 0; r < rows;) {
-      CHAINS_OF_COLUMNS(CK_ROW(a), ADD_MOMENT)
-      sum[0] += ck_low_half(p[0] + p[1]);
-      sum[1] += ck_high_half(p[0] + p[1]);
-      squares[0] += ck_low_half(q[0] + q[1]);
-      squares[1] += ck_high_half(q[0] + q[1]);
-    }
-    int again = has_infinite(squares[0] + squares[1]);
-    for (int j = 0; j < 8; j++)
-      again |= (is_vanishing(squares[0][j]) & ((squares[0][j] != 0) | (sum[0][j] != 0))) |
-               (is_vanishing(squares[1][j]) & ((squares[1][j] != 0) | (sum[1][j] != 0)));
-    if (again) {
-      exact_moments(acc, a, 0, rows, i, i + CK_LINE_FLOATS);
-      continue;
-    }
-    add_wide(s1 + i, sum[0], sum[1]);
-    add_wide(s2 + i, squares[0], squares[1]);
-  }
+#define MOMENTS(start, lines) moments_of_lines(acc, a, rows, start, lines)
+  EACH_LINES(MOMENTS)
   if (whole < n) exact_moments(acc, a, 0, rows, whole, n);
 }
 

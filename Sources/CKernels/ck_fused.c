@@ -54,12 +54,56 @@ CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, p
     ROW(a) ROW(b) ROW(c) ROW(d) ROW(e) ROW(f) ROW(g) ROW(h)
     (void)a_all;
     (void)e_all;
-    WRITE(GRADIENT, __builtin_prefetch(a_row + i + out.ahead, 0, 2);
-          __builtin_prefetch(e_row + i + out.ahead, 0, 2);)
+    WRITE(GRADIENT, )
   }
 }
 
-#define VARIANTS(name) \
+/* Where all rows share what varies along them, that stays in registers while two lines of columns pass by. */
+enum { LINES = 2 };
+#define LOAD(o) \
+  ck_line o[LINES]; \
+  for (int j = 0; j < lines; j++) o[j] = ck_load_line(s->o.data + start + j * CK_LINE_FLOATS);
+#define EACH_LINE(VALUE) \
+  for (ptrdiff_t r = 0; r < rows; r++) { \
+    CK_ROW(a) \
+    CK_ROW(e) \
+    float *zr = out.data + r * out.row_stride; \
+    (void)e_row; \
+    ck_line z[LINES]; \
+    for (int j = 0; j < lines; j++) { \
+      const ptrdiff_t i = start + j * CK_LINE_FLOATS; \
+      z[j] = VALUE; \
+    } \
+    for (int j = 0; j < lines; j++) ck_store_line(zr + start + j * CK_LINE_FLOATS, z[j]); \
+  }
+
+CK_INLINE_LINE void normalize_lines(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t start,
+                                    const int lines) {
+#pragma clang fp contract(fast)
+  const ck_operand a = s->a, e = s->e;
+  LOAD(b) LOAD(c) LOAD(d) LOAD(f) LOAD(h)
+  EACH_LINE(CK_CENTER(ck_load_line(a_row + i), b[j], c[j], d[j]) * f[j] + h[j])
+}
+
+CK_INLINE_LINE void gradient_lines(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t start,
+                                   const int lines) {
+#pragma clang fp contract(fast)
+  const ck_operand a = s->a, e = s->e;
+  LOAD(b) LOAD(c) LOAD(d) LOAD(f) LOAD(g) LOAD(h)
+  EACH_LINE(CK_CENTER(ck_load_line(a_row + i), b[j], c[j], d[j]) +
+            (ck_load_line(e_row + i) * f[j] * g[j] + h[j]))
+}
+
+/* What goes past the cache is written from start to end of rows. */
+static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int count) {
+  int shared = !z.stream && n % CK_LINE_FLOATS == 0;
+  for (int k = 0; k < count; k++) shared &= varying[k].inner_stride == 1 && varying[k].row_stride == 0;
+  return shared;
+}
+#define SHARED_BY_NORMALIZE are_shared(z, n, (ck_operand[]){s->b, s->c, s->d, s->f, s->h}, 5)
+#define SHARED_BY_GRADIENT are_shared(z, n, (ck_operand[]){s->b, s->c, s->d, s->f, s->g, s->h}, 6)
+
+#define VARIANTS(name, SHARED) \
   CK_CLONES static void name##_row_row(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
     name(z, s, rows, n, 0, 0); \
   } \
@@ -71,12 +115,19 @@ CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, p
                                              ptrdiff_t n) { \
     name(z, s, rows, n, 1, 1); \
   } \
+  CK_CLONES static void name##_shared(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
+    ptrdiff_t i = 0; \
+    for (; i + LINES * CK_LINE_FLOATS <= n; i += LINES * CK_LINE_FLOATS) \
+      name##_lines(z, s, rows, i, LINES); \
+    if (i < n) name##_lines(z, s, rows, i, 1); \
+  } \
   void ck_##name(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
-    if (s->stats_vary) name##_column_column(z, s, rows, n); \
+    if (s->stats_vary && SHARED) name##_shared(z, s, rows, n); \
+    else if (s->stats_vary) name##_column_column(z, s, rows, n); \
     else if (s->factors_vary) name##_row_column(z, s, rows, n); \
     else name##_row_row(z, s, rows, n); \
   }
-VARIANTS(normalize)
-VARIANTS(gradient)
+VARIANTS(normalize, SHARED_BY_NORMALIZE)
+VARIANTS(gradient, SHARED_BY_GRADIENT)
 
 void ck_finish_stores(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
