@@ -4,7 +4,7 @@
 #include "ck_target.h"
 #include "ck_tiles.h"
 
-/* Terms of a chain in float: four keep sums of 65536 values within 2e-7, eight those of 1024. */
+/* Terms of a chain in float: four keep sums of 65536 values within 2e-7, eight those of rows of 1024. */
 enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
 
 /* Two sums p and q of a few lines of a row, from i on. */
@@ -36,16 +36,11 @@ enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
 /* Lines of columns are summed side by side, so that what a row has one of serves all: as many as there
    are registers for their sums. */
 enum { LINES = 4 };
-#if defined(__x86_64__)
-#define HAS_MANY_REGISTERS __builtin_cpu_supports("avx512f")
-#else
-#define HAS_MANY_REGISTERS 0
-#endif
 #define EACH_LINES(CALL) \
   { \
     ptrdiff_t i = 0; \
-    if (HAS_MANY_REGISTERS) { \
-      for (; i + 4 * CK_LINE_FLOATS <= whole; i += 4 * CK_LINE_FLOATS) CALL(i, 4); \
+    if (CK_IS_WIDE) { \
+      for (; i + LINES * CK_LINE_FLOATS <= whole; i += LINES * CK_LINE_FLOATS) CALL(i, LINES); \
     } \
     for (; i + 2 * CK_LINE_FLOATS <= whole; i += 2 * CK_LINE_FLOATS) CALL(i, 2); \
     for (; i < whole; i += CK_LINE_FLOATS) CALL(i, 1); \

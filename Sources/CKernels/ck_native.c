@@ -13,8 +13,8 @@ static void run_unit(void *context, int64_t unit, int32_t worker) {
   j->unit(j->call, unit, worker);
 }
 
-void ck_run_native(ck_native_unit unit, const ck_native_call *call, int64_t pass,
+void ck_run_native(ck_native_unit unit, const ck_native_call *call, int64_t units,
                    int32_t threads) {
   job j = {unit, call};
-  ck_parallel_turn(pass, call->unit_count, threads, run_unit, &j);
+  ck_parallel_for(units, threads, run_unit, &j);
 }

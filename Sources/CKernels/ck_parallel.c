@@ -11,7 +11,6 @@ typedef struct {
   ck_work work;
   void *context;
   int64_t n;
-  int backwards;
   _Atomic int64_t next;
 } loop;
 
@@ -21,23 +20,18 @@ static void work_on(void *data) {
   for (;;) {
     int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
     if (i >= l->n) return;
-    l->work(l->context, l->backwards ? l->n - 1 - i : i, worker);
+    l->work(l->context, i, worker);
   }
-}
-
-void ck_parallel_turn(int64_t turn, int64_t n, int32_t threads, ck_work work, void *context) {
-  const int backwards = turn % 2 != 0;
-  if (threads > n) threads = (int32_t)n;
-  if (threads <= 1) {
-    for (int64_t i = 0; i < n; i++) work(context, backwards ? n - 1 - i : i, 0);
-    return;
-  }
-  loop l = {.work = work, .context = context, .n = n, .backwards = backwards};
-  GOMP_parallel(work_on, &l, (unsigned)threads, 0);
 }
 
 void ck_parallel_for(int64_t n, int32_t threads, ck_work work, void *context) {
-  ck_parallel_turn(0, n, threads, work, context);
+  if (threads > n) threads = (int32_t)n;
+  if (threads <= 1) {
+    for (int64_t i = 0; i < n; i++) work(context, i, 0);
+    return;
+  }
+  loop l = {.work = work, .context = context, .n = n};
+  GOMP_parallel(work_on, &l, (unsigned)threads, 0);
 }
 
 void ck_serial_libraries(void) { omp_set_num_threads(1); }

@@ -99,7 +99,7 @@ static void add_sums(const ck_instruction *in, const ck_program *program, const 
   ck_accumulate_sums(&sums, tile->rows, tile->inner);
 }
 
-/* Sums of columns go through rows a line at a time; memory is asked for in its own order before. */
+/* Sums of columns go through rows a few lines at a time; memory is asked for in its own order before. */
 static void ask_for(const ck_view *view, const ck_memory *memory, const ck_tile *tile) {
   if (view->kind != CK_VIEW_TENSOR || tile->row_pitch != tile->inner) return;
   const float *data = memory->tensors[view->index] + tile->offset;

@@ -156,15 +156,15 @@ struct TileRun {
 
   private func parallel(pass: Int, _ native: [ck_native_unit]?) {
     if let native {
-      runNative(native[pass], pass)
+      runNative(native[pass])
       return
     }
     var work = TileWork(
       plan: plan, pass: pass, tensors: tensors.baseAddress, parameters: parameters, saved: saved,
       sharedDoubles: sharedDoubles, sharedFloats: sharedFloats, workers: workers, units: units)
     withUnsafeMutablePointer(to: &work) { work in
-      ck_parallel_turn(
-        Int64(pass), Int64(plan.unitCount), Int32(threads),
+      ck_parallel_for(
+        Int64(plan.unitCount), Int32(threads),
         { context, unit, worker in
           context?.assumingMemoryBound(to: TileWork.self).pointee.run(
             unit: Int(unit), worker: Int(worker))
@@ -172,7 +172,7 @@ struct TileRun {
     }
   }
 
-  private func runNative(_ unit: ck_native_unit, _ pass: Int) {
+  private func runNative(_ unit: ck_native_unit) {
     var native = ck_native_call(
       tensors: UnsafePointer(tensors.baseAddress), parameters: parameters,
       shared_doubles: sharedDoubles, shared_floats: sharedFloats,
@@ -182,6 +182,6 @@ struct TileRun {
       slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
       tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
       unit_bytes: Int64(plan.unitBytes), streams: plan.streams ? 1 : 0)
-    ck_run_native(unit, &native, Int64(pass), Int32(threads))
+    ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))
   }
 }

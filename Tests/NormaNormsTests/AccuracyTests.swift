@@ -93,6 +93,18 @@ struct AccuracyTests {
     }
   }
 
+  @Test(
+    "of sums to which many short rows add",
+    arguments: [HardInput.normal, .mean1e4, .constant, .relu])
+  func shortRows(_ input: HardInput) throws {
+    for (norm, shape) in [("batch", [64, 3, 1024]), ("group", [64, 4, 1024])] {
+      let layout = try TensorLayout(shape: shape, axis: [1])
+      let expected = Expected(norm, input, layout, nil)
+      try compare(expected, .builtIn(), .tiles)
+      try compare(expected, .builtIn(), .native(Self.session))
+    }
+  }
+
   /// What goes in and what must come out.
   struct Expected {
     let norm: String

@@ -10,9 +10,6 @@ typedef void (*ck_work)(void *context, int64_t index, int32_t worker);
 /* Runs work(context, 0..<n) on at most `threads` threads, in any order; returns when all is done. */
 void ck_parallel_for(int64_t n, int32_t threads, ck_work work, void *context);
 
-/* The same in turns: odd ones begin at the last index, with what the turn before left in the cache. */
-void ck_parallel_turn(int64_t turn, int64_t n, int32_t threads, ck_work work, void *context);
-
 /* Makes libraries on libgomp (oneDNN) use one thread when called from this thread or its workers. */
 void ck_serial_libraries(void);
 

@@ -13,7 +13,6 @@ extension NativeLoops {
     let sums = withoutFactors(all, byRow: false)
     // Sums that differ from row to row take rows one by one.
     let single = all.contains { $0.address.row != 0 }
-    let together = single ? 1 : rowsTogether
     // Few rows have few sums to join, and few errors to add up.
     let isShort = plan.level == .sample && plan.sliceRows <= 1024
     let rows = single ? 1 : 2 * NativeLoops.terms * (isShort ? 2 : 1)
@@ -43,7 +42,7 @@ extension NativeLoops {
       }
       lines += totalled(sums, loops)
     } else {
-      lines += alongRows(sums, outputs, together: together)
+      lines += alongRows(sums, outputs, together: single ? 1 : rowsTogether)
     }
     lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
     let exact = all.enumerated().map { Sum(number: $0, terms: $1, stored: []) }
@@ -54,17 +53,17 @@ extension NativeLoops {
   /// Rows whose results are written in turn: as many as leave registers for their sums. Where results
   /// go past the cache in parts of a line, it is one row: rows that are 4 KiB share places, and a load
   /// that looks like one of what is being written waits until its line is on its way, whole or not.
-  private var rowsTogether: Int { plan.streams && lineVectors > 1 ? 1 : lanes / 4 }
+  private var rowsTogether: Int { plan.streams ? 1 : 2 }
 
   /// Vectors of a row that are written together: a line of the cache where it goes past that.
-  private var vectorsTogether: Int { max(lanes / 8, plan.streams ? lineVectors : 1) }
+  private var vectorsTogether: Int { plan.streams ? lineVectors : 1 }
 
   /// Whether sums stay at hand while results are made: with vectors of a whole line there are 32.
   private var hasManyRegisters: Bool { lanes >= 16 }
 
   /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
   /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where something
-  /// is written, a few lines, with half of the registers for sums.
+  /// is written, a few lines, with half of the registers for sums of up to 8 rows.
   private func passingVectors(_ sums: [Sum], isWritten: Bool) -> Int {
     guard isWritten else { return inner >= 512 ? lineVectors : max(1, min(64, inner) / lanes) }
     let count = sums.reduce(0) { $0 + parts($1.terms).count }
@@ -123,7 +122,8 @@ extension NativeLoops {
   /// Vectors of a line of the cache.
   private var lineVectors: Int { max(1, 16 / lanes) }
 
-  /// Some vectors of columns while `rows` rows pass by, at most: `p` of a few rows, `U` of 8, `T` of all.
+  /// Some vectors of columns while `rows` rows pass by, at most: `p` of a few rows, `T` of all; where
+  /// those are more than 8, `U` of 8.
   private func passing(
     _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], rows: Int,
@@ -144,7 +144,7 @@ extension NativeLoops {
     func begin(_ level: String) -> [String] {
       each { part, sum, id in "vf \(level)\(part)\(id) = bc(\(start(sum.terms)));" }
     }
-    func join(_ level: String, to total: String) -> [String] {
+    func fold(_ level: String, into total: String) -> [String] {
       each { part, sum, id in
         let (from, to) = (level + part + id, total + part + id)
         return "\(to) = \(both(sum.terms, to, from));"
@@ -156,7 +156,7 @@ extension NativeLoops {
       names.append(known)
     }
     // Where rows are written, they go in fewer at a time: what is read stays at hand until then.
-    let few = outputs.isEmpty ? NativeLoops.terms : max(2, min(NativeLoops.terms, 8 / vectors))
+    let few = min(rows, NativeLoops.terms, outputs.isEmpty ? NativeLoops.terms : 8 / vectors)
     let eight = 2 * NativeLoops.terms
     let total = rows > eight ? "U" : "T"
     func group(_ count: Int) -> [String] {
@@ -164,15 +164,15 @@ extension NativeLoops {
       for t in 0..<count {
         let row = t == 0 ? "r" : "r + \(t)"
         let start = "o\(t)"
-        let (numbers, known) = numbersOfRow(leaves, row, "_\(t)")
+        let (numbers, known) = numbersOfRow(leaves, "q1 + \(row)", "_\(t)")
         lines += ["const i64 \(start) = (row0 + rr + \(row)) * \(inner);"] + numbers
         for v in 0..<vectors {
           if v * lanes % 16 == 0 {
-            if outputs.isEmpty, !isSmallSlice {
+            if !outputs.isEmpty {
+              lines += ahead(leaves, "\(start) + \(place(v))")
+            } else if !isSmallSlice {
               let soon = "\(start) + \(place(v)) + \(inner >= 512 ? 128 : 4096)"
               lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
-            } else {
-              lines += ahead(leaves, "\(start) + \(place(v))")
             }
           }
           var body = NativeBody(
@@ -186,7 +186,7 @@ extension NativeLoops {
           stores += written
         }
       }
-      return lines + stores + join("", to: total)
+      return lines + stores + fold("", into: total)
     }
     lines += begin("T")
     if total == "U" {
@@ -195,14 +195,14 @@ extension NativeLoops {
     } else {
       lines.append("{ const i64 e = m; i64 r = 0;")
     }
-    lines += ["for (; r + \(few) <= e; r += \(few)) {"] + group(few) + ["}"]
+    if few > 1 { lines += ["for (; r + \(few) <= e; r += \(few)) {"] + group(few) + ["}"] }
     lines += ["for (; r < e; r++) {"] + group(1) + ["}"]
-    if total == "U" { lines += join("U", to: "T") }
+    if total == "U" { lines += fold("U", into: "T") }
     lines.append("}")
     for v in 0..<vectors {
       for sum in sums {
         for part in parts(sum.terms) {
-          lines += self.join(sum, part, "T\(part)\(sum.number)_\(v)", place(v), tail)
+          lines += join(sum, part, "T\(part)\(sum.number)_\(v)", place(v), tail)
         }
       }
     }
@@ -210,7 +210,7 @@ extension NativeLoops {
   }
 
   /// What is one number a row, which serves all columns.
-  private func numbersOfRow(
+  func numbersOfRow(
     _ leaves: [NativeProgram.Source], _ row: String, _ suffix: String
   ) -> (lines: [String], names: [NativeProgram.Source: String]) {
     var lines: [String] = []
@@ -218,7 +218,7 @@ extension NativeLoops {
     for (k, leaf) in leaves.enumerated() {
       switch leaf {
       case .small(let small) where small.address.inner == 0:
-        let place = NativeBody.place(small, row: "q1 + \(row)")
+        let place = NativeBody.place(small, row: row)
         lines.append("const vf s\(k)\(suffix) = bc(*(\(place)));")
       case .constant(let value):
         let number = NativeBody.number(Float(bitPattern: value))
@@ -311,7 +311,7 @@ extension NativeLoops {
     func number(_ t: Int) -> String { t == 0 ? "r" : "r + \(t)" }
     for t in 0..<together {
       lines.append("const i64 o\(t) = (row0 + rr + \(number(t))) * \(inner);")
-      let (numbers, known) = numbersOfRow(leaves, number(t), "_\(t)")
+      let (numbers, known) = numbersOfRow(leaves, "q1 + \(number(t))", "_\(t)")
       lines += numbers
       names[t] = known
     }

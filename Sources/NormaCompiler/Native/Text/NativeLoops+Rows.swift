@@ -4,26 +4,17 @@ extension NativeLoops {
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
     let sums = withoutFactors(all, byRow: true)
-    var names: [NativeProgram.Source: String] = [:]
     var lines = [
       "for (i64 r = 0; r < n; r++) {", "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
     ]
-    func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
-      NativeBody(
-        self, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
-    }
     // What is one number a row is made once.
     let sources = all.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
     let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
-    for (k, leaf) in leaves.enumerated() {
-      switch leaf {
-      case .small(let small) where small.address.inner == 0:
-        lines.append("const vf s\(k) = bc(*(\(NativeBody.place(small, row: "q"))));")
-      case .constant(let value):
-        lines.append("const vf s\(k) = bc(\(NativeBody.number(Float(bitPattern: value))));")
-      default: continue
-      }
-      names[leaf] = "s\(k)"
+    let (numbers, names) = numbersOfRow(leaves, "q", "")
+    lines += numbers
+    func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
+      NativeBody(
+        self, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
     }
     lines += all.enumerated().map { "double *A\($0) = \(place($1, row: "q"));" }
     for (k, sum) in sums.map(\.numbered) {
@@ -131,8 +122,10 @@ extension NativeLoops {
     let vectors = inner / lanes
     let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
-    // Short rows have few sums to join, and few errors to add up.
-    let terms = inner <= 1024 ? 2 * NativeLoops.terms : NativeLoops.terms
+    // Short rows with sums of their own have few to join, and few errors to add up.
+    let isShort =
+      inner <= 1024 && sums.allSatisfy { $0.stored.allSatisfy { $0.sum.isAlone(in: plan) } }
+    let terms = (isShort ? 2 : 1) * NativeLoops.terms
     let most = terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
       (0..<count).flatMap { u in

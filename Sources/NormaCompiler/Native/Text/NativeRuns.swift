@@ -14,7 +14,8 @@ struct NativeRuns {
   /// Rows of one index.
   let rows: Int
 
-  /// Bytes that a run reads: what the first-level cache still has when it writes.
+  /// About what a run reads in bytes, so that the first-level cache still has it when it writes. Rows
+  /// come to that where two tensors are read.
   private static let bytes = 1 << 15
   /// Bytes that a sample reads which stays in a small second-level cache as it is.
   private static let sampleBytes = 1 << 18
@@ -27,7 +28,7 @@ struct NativeRuns {
       (axis, extent, rows) = (2, plan.sliceRows, 1)
       // Sums of columns pay off with 8 rows.
       length = max(8, NativeRuns.bytes / max(rowBytes, 1) / 8 * 8)
-      guard length < extent else { return nil }
+      guard length < extent, passes.count > 1 else { return nil }
     case .sample where plan.form.order == .channelsFirst:
       let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
       (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)

@@ -83,6 +83,8 @@ struct NativeText {
     program.passes.enumerated().flatMap { number, pass in
       [
         "void \(prefix)\(number)(const call *c, i64 unit, int worker) {",
+        // Every other pass goes from the end, with what the one before left in the cache.
+        number % 2 == 0 ? "" : "unit = c->unit_count - 1 - unit;",
         "double *U = (double *)(c->units + unit * c->unit_bytes);",
         "const i64 tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;",
         "const i64 first = unit * tiles / c->unit_count * c->tile_rows;",
