@@ -91,10 +91,12 @@ struct NativeLoops {
   /// Where results go past the cache, a slice's last pass asks for what the next slice, or run of rows,
   /// reads, so that memory is read while it is written. It goes to the second-level cache: the first has
   /// what this pass works on. With vectors of a whole line, the processor itself reads several tensors
-  /// in time: asking for them was measured to cost a tenth to a quarter.
+  /// in time where a pass of sums alone comes first: asking for them was measured to cost a tenth to a
+  /// quarter there. Without such a pass it makes up to a third.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     let read = tensors(leaves)
-    guard plan.streams, !pass.outputs.isEmpty, lanes < 16 || read.count == 1,
+    guard plan.streams, !pass.outputs.isEmpty,
+      lanes < 16 || read.count == 1 || program.passes.count == 1,
       plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18)
     else { return [] }
     let next = program.rowsAtOnce * inner
