@@ -25,12 +25,13 @@ extension NativeLoops {
     let counts = moments.map { k in
       "for (i64 j = 0; j < \(inner); j++) A\(k)[j] += \(single ? "m" : "n");"
     }
-    var lines: [String]
+    let gathered = sums.filter(isGathered)
+    var lines = gathered.map { "double S\($0.number)[\(inner)] = {0};" }
     if single {
-      lines = group + places + moments.flatMap { shifts($0, all[$0]) }
+      lines += group + places + moments.flatMap { shifts($0, all[$0]) }
     } else {
       // The places are the same for all rows, and so is what is done there once.
-      lines = ["{ const i64 rr = 0, q1 = q0, m = n < \(rows) ? n : \(rows);"] + places
+      lines += ["{ const i64 rr = 0, q1 = q0, m = n < \(rows) ? n : \(rows);"] + places
       lines += moments.flatMap { shifts($0, all[$0]) } + counts + ["}"]
       lines += group + places
     }
@@ -47,7 +48,38 @@ extension NativeLoops {
     lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
     let exact = all.enumerated().map { Sum(number: $0, terms: $1, stored: []) }
     lines += row(exact, outputs, together: 1, wide: true) + ["}"]
-    return lines + (single ? counts : []) + ["}"]
+    lines += (single ? counts : []) + ["}"]
+    if !gathered.isEmpty {
+      lines += ["if (!wide) {"] + gathered.flatMap(spread) + ["}"]
+    }
+    return lines
+  }
+
+  /// Whether a sum of columns waits in an array `S` of its own until all rows have passed, as more than
+  /// one sum is made of it and rows are many.
+  private func isGathered(_ sum: Sum) -> Bool {
+    sum.stored.count > 1 && !sum.terms.isTotal && plan.level == .sample && plan.sliceRows >= 64
+      && inner <= 1024 && [.sum, .dot].contains(sum.terms.family)
+      && sum.stored.allSatisfy { $0.sum.address.row == 0 }
+  }
+
+  /// Adds an array `S` to what is made of it.
+  private func spread(_ loop: Sum) -> [String] {
+    loop.stored.map { number, sum, factor in
+      let times = factor.map { " * (double)\(columnFactor($0))" } ?? ""
+      return "{ double *A = \(place(sum, row: "q0"));"
+        + " for (i64 i = 0; i < \(inner); i++) A[i] += S\(loop.number)[i]\(times); }"
+    }
+  }
+
+  /// A factor of sums of columns at column `i`.
+  private func columnFactor(_ source: NativeProgram.Source) -> String {
+    switch source {
+    case .constant(let value): return NativeBody.number(Float(bitPattern: value))
+    case .small(let small):
+      return "(\(NativeBody.place(small, row: "0")))[\(small.address.inner == 0 ? "0" : "i")]"
+    case .value, .tensor: return ""
+    }
   }
 
   /// Rows whose results are written in turn: as many as leave registers for their sums. Where results
@@ -59,7 +91,7 @@ extension NativeLoops {
   private var vectorsTogether: Int { plan.streams ? lineVectors : 1 }
 
   /// Whether sums stay at hand while results are made: with vectors of a whole line there are 32.
-  private var hasManyRegisters: Bool { lanes >= 16 }
+  var hasManyRegisters: Bool { lanes >= 16 }
 
   /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
   /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where something
@@ -133,7 +165,6 @@ extension NativeLoops {
     let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
-    func place(_ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
     func each(_ text: (_ part: String, _ sum: Sum, _ id: String) -> String) -> [String] {
       (0..<vectors).flatMap { v in
         sums.flatMap { sum in
@@ -151,7 +182,7 @@ extension NativeLoops {
       }
     }
     for v in 0..<vectors {
-      let (loads, known) = shared(leaves, sums, place(v), "_\(v)", tail)
+      let (loads, known) = shared(leaves, sums, place(column, v), "_\(v)", tail)
       lines += loads
       names.append(known)
     }
@@ -169,14 +200,14 @@ extension NativeLoops {
         for v in 0..<vectors {
           if v * lanes % 16 == 0 {
             if !outputs.isEmpty {
-              lines += ahead(leaves, "\(start) + \(place(v))")
+              lines += ahead(leaves, "\(start) + \(place(column, v))")
             } else if !isSmallSlice {
-              let soon = "\(start) + \(place(v)) + \(inner >= 512 ? 128 : 4096)"
+              let soon = "\(start) + \(place(column, v)) + \(inner >= 512 ? 128 : 4096)"
               lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
             }
           }
           var body = NativeBody(
-            self, tail: tail, column: place(v), row: "q1 + \(row)", start: start,
+            self, tail: tail, column: place(column, v), row: "q1 + \(row)", start: start,
             suffix: "_\(t)_\(v)", names: names[v].merging(known) { shared, _ in shared })
           for (k, sum) in sums.map(\.numbered) {
             add(k, sum, &body, to: "\(k)_\(v)", shift: "k\(k)_\(v)", first: t == 0)
@@ -202,7 +233,7 @@ extension NativeLoops {
     for v in 0..<vectors {
       for sum in sums {
         for part in parts(sum.terms) {
-          lines += join(sum, part, "T\(part)\(sum.number)_\(v)", place(v), tail)
+          lines += join(sum, part, "T\(part)\(sum.number)_\(v)", place(column, v), tail)
         }
       }
     }
@@ -323,7 +354,7 @@ extension NativeLoops {
         // reading what it wrote, as those of the next row do where rows are 4 KiB.
         var (lines, stores): ([String], [String]) = ([], [])
         for v in 0..<vectors {
-          let place = v == 0 ? column : "(\(column) + \(v) * W)"
+          let place = place(column, v)
           let (loads, shared) = shared(leaves, sums, place, "_\(v)", tail)
           lines += loads
           for t in 0..<together {
@@ -359,7 +390,7 @@ extension NativeLoops {
   }
 
   /// What all rows of a column share: small arrays along it, and the shifts of moments.
-  private func shared(
+  func shared(
     _ leaves: [NativeProgram.Source], _ sums: [Sum], _ column: String,
     _ suffix: String, _ tail: Int?
   ) -> (lines: [String], names: [NativeProgram.Source: String]) {
@@ -442,6 +473,12 @@ extension NativeLoops {
     if loop.terms.isTotal {
       let kept = tail.map { "keep(\(from), \($0))" } ?? from
       return ["{ const vf x = \(kept); T\(loop.number) += lo(x) + hi(x); }"]
+    }
+    if isGathered(loop) {
+      let at = "S\(loop.number) + \(column)"
+      let (l, h) = ("lo(x)", "hi(x)")
+      let add = tail.map { "widenn(\(at), \(l), \(h), \($0));" } ?? "widen(\(at), \(l), \(h));"
+      return ["{ const vf x = \(from); \(add) }"]
     }
     let lines = loop.stored.map { number, sum, factor in
       let at = "A\(number) + \(column)"

@@ -4,12 +4,17 @@ extension NativeLoops {
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
     let sums = withoutFactors(all, byRow: true)
-    var lines = [
-      "for (i64 r = 0; r < n; r++) {", "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
-    ]
-    // What is one number a row is made once.
     let sources = all.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
     let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
+    // What all rows share is read once, where a whole row's worth of it stays in registers.
+    let (read, held) = sums.isEmpty ? heldColumns(leaves) : ([], [])
+    let isBackward = goesBack && sums.isEmpty
+    var lines =
+      read + [
+        isBackward ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
+        "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
+      ]
+    // What is one number a row is made once.
     let (numbers, names) = numbersOfRow(leaves, "q", "")
     lines += numbers
     func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
@@ -44,7 +49,8 @@ extension NativeLoops {
       func vectors(_ count: Int, _ tail: Int?, _ first: String) -> [String] {
         var (lines, stores): ([String], [String]) = ([], [])
         for u in 0..<count {
-          var body = body(tail, u == 0 ? first : "(\(first) + \(u) * W)", "_\(u)")
+          var body = body(tail, place(first, u), "_\(u)")
+          if !held.isEmpty { body.names.merge(held[u]) { $1 } }
           add(&body, tail)
           let (statements, written) = filled(body, outputs)
           if u * lanes % 16 == 0 { lines += ahead(leaves, "o + \(body.column)") }
@@ -54,7 +60,7 @@ extension NativeLoops {
         return lines + stores
       }
       // Where nothing is summed, a few vectors at a time: all are read before any is written.
-      let several = sums.isEmpty ? min(4, max(1, inner / lanes)) : 1
+      let several = sums.isEmpty ? vectorsAtOnce : 1
       let most = whole / (several * lanes) * several * lanes
       var lines = ["i64 i = 0;"]
       if several > 1 {
@@ -89,6 +95,21 @@ extension NativeLoops {
       }
     }
     return lines + ["}"]
+  }
+
+  /// Vectors of a row that are written together.
+  private var vectorsAtOnce: Int { min(4, max(1, inner / lanes)) }
+
+  /// What each vector of a row has of small arrays along columns that are the same for all rows: how
+  /// it is read, and its names by vector. Nothing where that is more than two thirds of the registers.
+  private func heldColumns(
+    _ leaves: [NativeProgram.Source]
+  ) -> (lines: [String], names: [[NativeProgram.Source: String]]) {
+    guard inner == vectorsAtOnce * lanes else { return ([], []) }
+    let all = (0..<vectorsAtOnce).map { shared(leaves, [], place("0", $0), "_\($0)", nil) }
+    let count = all.reduce(0) { $0 + $1.names.count }
+    return count <= (hasManyRegisters ? 20 : 10)
+      ? (all.flatMap(\.lines), all.map(\.names)) : ([], [])
   }
 
   /// Sums of v (x - high - low) as sums of v (x - high), where the sum of v is made as well: low times

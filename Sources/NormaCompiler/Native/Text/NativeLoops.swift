@@ -6,6 +6,8 @@ struct NativeLoops {
   let program: NativeProgram
   let plan: TilePlan
   let pass: NativeProgram.Pass
+  /// Whether rows that are only written go from the last to the first.
+  let goesBack: Bool
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7. Twice as many do where
   /// at most 1024 values are summed.
@@ -43,7 +45,7 @@ struct NativeLoops {
   func withoutFactors(_ sums: [NativeProgram.Accumulation], byRow: Bool) -> [Sum] {
     var found: [Sum] = []
     for (number, sum) in sums.enumerated() {
-      let (terms, factor) = sum.apart(byRow: byRow)
+      let (terms, factor) = program.apart(sum, byRow: byRow)
       if let known = found.firstIndex(where: { $0.terms.isSame(terms) }) {
         found[known].stored.append((number, sum, factor))
       } else {
@@ -107,6 +109,9 @@ struct NativeLoops {
   func tensors(_ leaves: [NativeProgram.Source]) -> [Int32] {
     leaves.compactMap { if case .tensor(let t) = $0 { t } else { nil } }
   }
+
+  /// The index where the `v`-th vector from a column on starts.
+  func place(_ column: String, _ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
 
   func place(_ sum: NativeProgram.Accumulation, row: String) -> String {
     "\(sum.across ? "U" : "D") + \(sum.offset) + \(NativeBody.offset(sum.address, row: row))"

@@ -67,26 +67,6 @@ struct NativeProgram {
         && (address.row != 0 || plan.blockRows == 1)
         && zip(plan.leadCounts, address.lead).allSatisfy { $0 == 1 || $1 != 0 }
     }
-    /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
-    /// finite, or all is lost anyway.
-    func apart(byRow: Bool) -> (sum: Accumulation, factor: Source?) {
-      guard family == .dot else { return (self, nil) }
-      func isFactor(_ source: Source) -> Bool {
-        switch source {
-        case .constant: return true
-        case .small(let small):
-          let (isOneARow, isOneAColumn) = (small.address.inner == 0, small.address.row == 0)
-          return byRow ? isOneARow : isTotal ? isOneARow && isOneAColumn : isOneAColumn
-        case .value, .tensor: return false
-        }
-      }
-      guard isFactor(a) != isFactor(b) else { return (self, nil) }
-      var sum = self
-      sum.family = .sum
-      (sum.a, sum.b) = isFactor(b) ? (a, a) : (b, b)
-      return (sum, isFactor(b) ? b : a)
-    }
-
     /// Whether two sums of one loop have equal terms.
     func isSame(_ other: Accumulation) -> Bool {
       family != .moments && family == other.family && a == other.a && b == other.b
@@ -218,12 +198,12 @@ struct NativeProgram {
         func isLate(_ sum: Accumulation) -> Bool {
           guard sum.across, !sum.isByRow else { return false }
           guard wanted <= NativeProgram.sumsAside else { return true }
-          let terms = sum.apart(byRow: false).sum
-          return !own.contains { $0.apart(byRow: false).sum.isSame(terms) }
+          let terms = apart(sum, byRow: false).sum
+          return !own.contains { apart($0, byRow: false).sum.isSame(terms) }
         }
-        let late = passes[i].accumulations.filter(isLate)
-        passes[i].accumulations.removeAll(where: isLate)
-        passes[passes.count - 1].accumulations += late
+        let all = passes[i].accumulations
+        passes[i].accumulations = all.filter { !isLate($0) }
+        passes[passes.count - 1].accumulations += all.filter(isLate)
       }
     }
     for view in plan.passes.flatMap({ $0.single.buffer.flatMap { [$0.a, $0.b, $0.c, $0.target] } })
@@ -237,6 +217,45 @@ struct NativeProgram {
     runs = NativeRuns(plan, passes, readCount: tensors.subtracting(results).count)
     if let runs { rowsAtOnce = runs.length * runs.rows }
     if plan.level != .whole { keepCostlyValues(rowFloats: plan.inner) }
+  }
+
+  /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
+  /// finite, or all is lost anyway.
+  func apart(_ sum: Accumulation, byRow: Bool) -> (sum: Accumulation, factor: Source?) {
+    func isFactor(_ source: Source) -> Bool {
+      switch source {
+      case .constant: return true
+      case .small(let small):
+        let (isOneARow, isOneAColumn) = (small.address.inner == 0, small.address.row == 0)
+        return byRow ? isOneARow : sum.isTotal ? isOneARow && isOneAColumn : isOneAColumn
+      case .value, .tensor: return false
+      }
+    }
+    /// What is left of a product without its factor.
+    func split(_ a: Source, _ b: Source) -> (rest: Source, factor: Source)? {
+      guard isFactor(a) != isFactor(b) else { return nil }
+      return isFactor(b) ? (a, b) : (b, a)
+    }
+    func splitValue(_ source: Source) -> (rest: Source, factor: Source)? {
+      guard case .value(let index) = source, values[index].operation == "mul" else { return nil }
+      return split(values[index].operands[0], values[index].operands[1])
+    }
+    guard sum.family == .dot, sum.a != sum.b else { return (sum, nil) }
+    var apart = sum
+    if let (rest, factor) = split(sum.a, sum.b) {
+      apart.family = .sum
+      (apart.a, apart.b) = (rest, rest)
+      return (apart, factor)
+    }
+    if let (rest, factor) = splitValue(sum.b) {
+      apart.b = rest
+      return (apart, factor)
+    }
+    if let (rest, factor) = splitValue(sum.a) {
+      apart.a = rest
+      return (apart, factor)
+    }
+    return (sum, nil)
   }
 
   /// Values that are the same in two passes have one number.

@@ -28,7 +28,9 @@ struct NativeText {
     guard let program = NativeProgram(plan, lanes: lanes) else { return nil }
     var lines: [String] = []
     for (number, pass) in program.passes.enumerated() {
-      let loops = NativeLoops(program: program, plan: plan, pass: pass)
+      // Every other pass over a slice as a whole begins where the one before ended, in the cache.
+      let goesBack = number % 2 == 1 && plan.level == .sample && program.runs == nil
+      let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
       lines.append(
         "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
           + " float *restrict kept, i64 from, i64 to, i64 start, int wide) {")
