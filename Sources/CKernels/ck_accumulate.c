@@ -19,6 +19,9 @@ enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
   } \
   for (; i < end; i += CK_LINE_FLOATS) ADD(0)
 
+/* Whether a row's last line overlaps the one before. */
+#define ENDS_WITHIN (whole > 0 && whole < n)
+
 /* The same of the columns of a few lines in a few rows, from r on: four rows a chain. */
 #define CHAIN_OF_COLUMNS(chain, OPERANDS_OF_ROW, ADD) \
   for (ptrdiff_t end = r + TERMS < rows ? r + TERMS : rows; r < end; r++) { \
@@ -53,11 +56,9 @@ static int is_finite(double x) { return x - x == 0; }
 static int is_vanishing(double x) { return x < 1e-30; }
 static int has_infinite(ck_wide_line v) { return !is_finite(ck_total(v - v)); }
 
-/* What two chains hold, in double. */
-CK_INLINE_LINE ck_wide_line halves(const ck_line *chains) {
-  const ck_line sum = chains[0] + chains[1];
-  return ck_low_half(sum) + ck_high_half(sum);
-}
+/* A line's two halves in double, as one; and what two chains hold. */
+CK_INLINE_LINE ck_wide_line folded(ck_line v) { return ck_low_half(v) + ck_high_half(v); }
+CK_INLINE_LINE ck_wide_line halves(const ck_line *chains) { return folded(chains[0] + chains[1]); }
 
 /* Adds a line to sums in double; and those sums to others. */
 CK_INLINE_LINE void add_wide(ck_wide_line *sums, ck_line v) {
@@ -128,6 +129,12 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
       if (k.products) products += halves(p);
       if (k.firsts) firsts += halves(q);
     }
+    if (ENDS_WITHIN) {
+      const ptrdiff_t i = n - CK_LINE_FLOATS;
+      const ck_line first = ck_keep_last(FIRST, n - whole);
+      if (k.products) products += folded(first * SECOND);
+      if (k.firsts) firsts += folded(first);
+    }
     double p = ck_total(products), q = ck_total(firsts);
     if (!is_finite(p) || !is_finite(q) || (s->is_square && is_vanishing(p))) {
       exact_sums(s, r, r + 1, 0, n);
@@ -135,7 +142,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
     }
     if (k.products) s->products.data[r * s->products.row_stride] += p;
     if (k.firsts) s->firsts.data[r * s->firsts.row_stride] += q;
-    if (whole < n) exact_sums(s, r, r + 1, whole, n);
+    if (whole == 0) exact_sums(s, r, r + 1, 0, n);
   }
 }
 
@@ -245,8 +252,10 @@ static double finite_or_zero(float x) { return is_finite((double)x) ? (double)x 
    between the middle two of the first four values that an accumulator sees, so that one outlier is no
    harm; of three the middle one, of two, as a guess, the one nearer to 0. */
 static double shift_of(ck_operand a, ptrdiff_t step, ptrdiff_t at, ptrdiff_t count) {
-  float v[4];
-  for (ptrdiff_t j = 0; j < 4 && j < count; j++) v[j] = a.data[at + j * step];
+  /* Not a loop: that becomes a call of memcpy. */
+  const float *x = a.data + at;
+  const float v[4] = {x[0], x[count > 1 ? step : 0], x[count > 2 ? 2 * step : 0],
+                      x[count > 3 ? 3 * step : 0]};
   if (count < 2) return finite_or_zero(v[0]);
   if (count == 2) return finite_or_zero(more(v[0], -v[0]) < more(v[1], -v[1]) ? v[0] : v[1]);
   if (count == 3)
@@ -283,16 +292,25 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
   const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
   double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
   for (ptrdiff_t r = 0; r < rows; r++) {
-    CK_ROW(a)
     const ptrdiff_t at = r * acc.row_stride;
     if (acc.data[at] == 0) shift[at] = shift_of(a, 1, r * a.row_stride, n);
     acc.data[at] += (double)n;
+  }
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    CK_ROW(a)
+    const ptrdiff_t at = r * acc.row_stride;
     const ck_line k = ck_fill_line((float)shift[at]);
     ck_wide_line sum = {0}, squares = {0};
     for (ptrdiff_t i = 0; i < whole;) {
       CHAINS_OF_ROW(ADD_MOMENT)
       sum += halves(p);
       squares += halves(q);
+    }
+    if (ENDS_WITHIN) {
+      const ptrdiff_t i = n - CK_LINE_FLOATS;
+      const ck_line g = ck_keep_last(ck_load_line(a_row + i) - k, n - whole);
+      sum += folded(g);
+      squares += folded(g * g);
     }
     double p = ck_total(sum), q = ck_total(squares);
     if (!is_finite(q) || is_vanishing(q)) {
@@ -301,7 +319,6 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
     }
     s1[at] += p;
     s2[at] += q;
-    if (whole < n) exact_moments(acc, a, r, r + 1, whole, n);
   }
 }
 

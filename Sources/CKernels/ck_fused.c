@@ -5,9 +5,15 @@
 
 #define ROW(o) CK_ROW(o) CK_ALL(o)
 
-/* Rows written past the cache start where a line does; what is read next may be asked for meanwhile. */
+/* Rows written past the cache start where a line does; what is read next may be asked for meanwhile. The
+   last line overlaps the one before where rows do not end with a line: it is made before anything is
+   written, as that may be what is read. */
 #define WRITE(FORMULA, AHEAD) \
-  ptrdiff_t i = 0; \
+  const int ends_within = n > CK_LINE_FLOATS && n % CK_LINE_FLOATS != 0; \
+  ptrdiff_t i = n - CK_LINE_FLOATS; \
+  ck_line last = {0}; \
+  if (ends_within) last = FORMULA(CK_LINE_AT); \
+  i = 0; \
   if (out.stream && (uintptr_t)zr % 64 == 0) { \
     for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) { \
       AHEAD \
@@ -24,7 +30,9 @@
     } \
     for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) ck_store_line(zr + i, FORMULA(CK_LINE_AT)); \
   } \
-  for (; i < n; i++) zr[i] = FORMULA(CK_ONE_AT);
+  if (ends_within) ck_store_line(zr + n - CK_LINE_FLOATS, last); \
+  else \
+    for (; i < n; i++) zr[i] = FORMULA(CK_ONE_AT);
 
 #define NORMALIZED(AT) \
   (CK_CENTER(AT(a, 1), AT(b, stats), AT(c, stats), AT(d, stats)) * AT(f, factors) + AT(h, factors))
@@ -63,12 +71,14 @@ CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, p
   }
 }
 
-/* Where all rows share what varies along them, that stays in registers while two lines of columns pass by. */
-enum { LINES = 2 };
+/* Where all rows share what varies along them, that stays in registers while a few lines of columns pass
+   by: four where there are 32 registers, else two. */
+enum { LINES = 4 };
 #define LOAD(o) \
   ck_line o[LINES]; \
   for (int j = 0; j < lines; j++) o[j] = ck_load_line(s->o.data + start + j * CK_LINE_FLOATS);
 #define EACH_LINE(ROWS, VALUE) \
+  const int streams = out.stream && ((uintptr_t)out.data | (uintptr_t)out.row_stride * 4) % 64 == 0; \
   for (ptrdiff_t r = 0; r < rows; r++) { \
     ROWS \
     float *zr = out.data + r * out.row_stride; \
@@ -77,7 +87,10 @@ enum { LINES = 2 };
       const ptrdiff_t i = start + j * CK_LINE_FLOATS; \
       z[j] = VALUE; \
     } \
-    for (int j = 0; j < lines; j++) ck_store_line(zr + start + j * CK_LINE_FLOATS, z[j]); \
+    for (int j = 0; j < lines; j++) { \
+      if (streams) ck_stream_line(zr + start + j * CK_LINE_FLOATS, z[j]); \
+      else ck_store_line(zr + start + j * CK_LINE_FLOATS, z[j]); \
+    } \
   }
 
 CK_INLINE_LINE void normalize_lines(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t start,
@@ -97,9 +110,9 @@ CK_INLINE_LINE void gradient_lines(ck_output out, const ck_fused *s, ptrdiff_t r
                                      (ck_load_line(e_row + i) * f[j] * g[j] + h[j]))
 }
 
-/* What goes past the cache is written from start to end of rows. */
+/* What goes past the cache is written from start to end of rows: where that is a few lines. */
 static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int count) {
-  int shared = !z.stream && n % CK_LINE_FLOATS == 0;
+  int shared = (!z.stream || n <= LINES * CK_LINE_FLOATS) && n % CK_LINE_FLOATS == 0;
   for (int k = 0; k < count; k++) shared &= varying[k].inner_stride == 1 && varying[k].row_stride == 0;
   return shared;
 }
@@ -120,8 +133,11 @@ static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int c
   } \
   CK_CLONES static void name##_shared(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
     ptrdiff_t i = 0; \
-    for (; i + LINES * CK_LINE_FLOATS <= n; i += LINES * CK_LINE_FLOATS) \
-      name##_lines(z, s, rows, i, LINES); \
+    if (CK_IS_WIDE) { \
+      for (; i + LINES * CK_LINE_FLOATS <= n; i += LINES * CK_LINE_FLOATS) \
+        name##_lines(z, s, rows, i, LINES); \
+    } \
+    for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) name##_lines(z, s, rows, i, 2); \
     for (; i < n; i += CK_LINE_FLOATS) name##_lines(z, s, rows, i, 1); \
   } \
   void ck_##name(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \

@@ -32,6 +32,12 @@ CK_INLINE_LINE ck_wide_line ck_high_half(ck_line v) {
   ck_half_line h = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
   return __builtin_convertvector(h, ck_wide_line);
 }
+/* The last `count` numbers of a line; 0 for the others. */
+CK_INLINE_LINE ck_line ck_keep_last(ck_line v, ptrdiff_t count) {
+  typedef int numbers __attribute__((vector_size(64)));
+  const numbers places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return (ck_line)((numbers)v & (places >= CK_LINE_FLOATS - (int)count));
+}
 CK_INLINE_LINE double ck_total(ck_wide_line v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }

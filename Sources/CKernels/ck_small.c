@@ -21,30 +21,34 @@ typedef struct {
   int64_t n, z, a, b, c;
 } run;
 
-static void map_run(int operation, run s, double *z, const double *pa, const double *pb,
-                    const double *pc) {
+/* What is usual is vectorised: arrays without gaps, and numbers that repeat; not where C's library is
+   called, which is no fault. */
+#pragma clang diagnostic ignored "-Wpass-failed"
+#define EACH(...) CK_VECTOR for (int64_t i = 0; i < s.n; i++) { __VA_ARGS__ }
+
+CK_CLONES static void map_run(int operation, run s, double *z, const double *pa, const double *pb,
+                              const double *pc) {
   switch (operation) {
 #define OP(name, formula) \
   case CK_OP_##name: \
-    for (int64_t i = 0; i < s.n; i++) { double a = pa[i * s.a]; z[i * s.z] = formula; } \
+    if (s.z == 1 && s.a == 1) EACH(double a = pa[i]; z[i] = formula;) \
+    else EACH(double a = pa[i * s.a]; z[i * s.z] = formula;) \
     break;
     CK_UNARY_OPERATIONS(OP)
 #undef OP
 #define OP(name, formula) \
   case CK_OP_##name: \
-    for (int64_t i = 0; i < s.n; i++) { \
-      double a = pa[i * s.a], b = pb[i * s.b]; \
-      z[i * s.z] = formula; \
-    } \
+    if (s.z == 1 && s.a == 1 && s.b == 1) EACH(double a = pa[i], b = pb[i]; z[i] = formula;) \
+    else if (s.z == 1 && s.a == 1 && s.b == 0) { \
+      const double b = pb[0]; \
+      EACH(double a = pa[i]; z[i] = formula;) \
+    } else EACH(double a = pa[i * s.a], b = pb[i * s.b]; z[i * s.z] = formula;) \
     break;
     CK_BINARY_OPERATIONS(OP)
 #undef OP
 #define OP(name, formula) \
   case CK_OP_##name: \
-    for (int64_t i = 0; i < s.n; i++) { \
-      double a = pa[i * s.a], b = pb[i * s.b], c = pc[i * s.c]; \
-      z[i * s.z] = formula; \
-    } \
+    EACH(double a = pa[i * s.a], b = pb[i * s.b], c = pc[i * s.c]; z[i * s.z] = formula;) \
     break;
     CK_TERNARY_OPERATIONS(OP)
 #undef OP
@@ -127,14 +131,33 @@ static void chan(double *n, double *mean, double *m2, double nb, double meanb, d
 }
 
 /* Mean and sum of squared deviations from shifted sums; rounding must not make the latter negative. */
-static void unshift(double n, double shift, double s1, double s2, double *mean, double *m2) {
+static inline void unshift(double n, double shift, double s1, double s2, double *mean, double *m2) {
   *mean = n > 0 ? shift + s1 / n : 0;
   double d = n > 0 ? s2 - s1 * (s1 / n) : 0;
   *m2 = d < 0 ? 0 : d;
 }
 
+/* Moments that are not merged, each from its own shifted sums. */
+CK_CLONES static void unshift_run(run s, double *restrict z, int64_t zp, const double *restrict p,
+                                  int64_t ap) {
+  EACH(
+    double mean, m2;
+    const double n = p[i * s.a];
+    unshift(n, p[i * s.a + ap], p[i * s.a + 2 * ap], p[i * s.a + 3 * ap], &mean, &m2);
+    z[i * s.z] = n;
+    z[i * s.z + zp] = mean;
+    z[i * s.z + 2 * zp] = m2;)
+}
+
 void ck_small_merge_moments(const int64_t *extent, double *z, int64_t zp, const int64_t *zs,
                             const double *a, int64_t ap, const int64_t *as) {
+  int inner = longest(extent), merges = 0;
+  for (int k = 0; k < CK_AXES; k++) merges |= extent[k] > 1 && zs[k] == 0;
+  if (!merges) {
+    const run s = {extent[inner], zs[inner], as[inner], 0, 0};
+    CK_WALK(inner, { unshift_run(s, z + dot5(at, zs), zp, a + dot5(at, as), ap); })
+    return;
+  }
   CK_WALK(-1, {
     double *t = z + dot5(at, zs);
     t[0] = t[zp] = t[2 * zp] = 0;
