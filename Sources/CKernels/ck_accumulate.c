@@ -19,9 +19,6 @@ enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
   } \
   for (; i < end; i += CK_LINE_FLOATS) ADD(0)
 
-/* Whether a row's last line overlaps the one before. */
-#define ENDS_WITHIN (whole > 0 && whole < n)
-
 /* The same of the columns of a few lines in a few rows, from r on: four rows a chain. */
 #define CHAIN_OF_COLUMNS(chain, OPERANDS_OF_ROW, ADD) \
   for (ptrdiff_t end = r + TERMS < rows ? r + TERMS : rows; r < end; r++) { \
@@ -121,6 +118,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
 #pragma clang fp contract(fast)
   OPERANDS
   const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+  const int ends_within = whole > 0 && whole < n; /* the last line overlaps the one before */
   for (ptrdiff_t r = 0; r < rows; r++) {
     ROWS
     ck_wide_line products = {0}, firsts = {0};
@@ -129,7 +127,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
       if (k.products) products += halves(p);
       if (k.firsts) firsts += halves(q);
     }
-    if (ENDS_WITHIN) {
+    if (ends_within) {
       const ptrdiff_t i = n - CK_LINE_FLOATS;
       const ck_line first = ck_keep_last(FIRST, n - whole);
       if (k.products) products += folded(first * SECOND);
@@ -290,7 +288,9 @@ static void exact_moments(ck_accumulator acc, ck_operand A, ptrdiff_t from, ptrd
 CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t rows, ptrdiff_t n) {
 #pragma clang fp contract(fast)
   const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
+  const int ends_within = whole > 0 && whole < n;
   double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
+  /* All shifts first: sums would wait for each. */
   for (ptrdiff_t r = 0; r < rows; r++) {
     const ptrdiff_t at = r * acc.row_stride;
     if (acc.data[at] == 0) shift[at] = shift_of(a, 1, r * a.row_stride, n);
@@ -306,7 +306,7 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
       sum += halves(p);
       squares += halves(q);
     }
-    if (ENDS_WITHIN) {
+    if (ends_within) {
       const ptrdiff_t i = n - CK_LINE_FLOATS;
       const ck_line g = ck_keep_last(ck_load_line(a_row + i) - k, n - whole);
       sum += folded(g);

@@ -110,9 +110,11 @@ CK_INLINE_LINE void gradient_lines(ck_output out, const ck_fused *s, ptrdiff_t r
                                      (ck_load_line(e_row + i) * f[j] * g[j] + h[j]))
 }
 
-/* What goes past the cache is written from start to end of rows: where that is a few lines. */
+/* What goes past the cache is written from start to end of rows: they must be lines that pass by at once. */
 static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int count) {
-  int shared = (!z.stream || n <= LINES * CK_LINE_FLOATS) && n % CK_LINE_FLOATS == 0;
+  const ptrdiff_t lines = n / CK_LINE_FLOATS;
+  const int at_once = CK_IS_WIDE && (lines <= 2 || lines == LINES);
+  int shared = (!z.stream || at_once) && n % CK_LINE_FLOATS == 0;
   for (int k = 0; k < count; k++) shared &= varying[k].inner_stride == 1 && varying[k].row_stride == 0;
   return shared;
 }

@@ -23,6 +23,7 @@ typedef struct {
 
 /* What is usual is vectorised: arrays without gaps, and numbers that repeat; not where C's library is
    called, which is no fault. */
+#pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
 #define EACH(...) CK_VECTOR for (int64_t i = 0; i < s.n; i++) { __VA_ARGS__ }
 
@@ -148,6 +149,7 @@ CK_CLONES static void unshift_run(run s, double *restrict z, int64_t zp, const d
     z[i * s.z + zp] = mean;
     z[i * s.z + 2 * zp] = m2;)
 }
+#pragma clang diagnostic pop
 
 void ck_small_merge_moments(const int64_t *extent, double *z, int64_t zp, const int64_t *zs,
                             const double *a, int64_t ap, const int64_t *as) {

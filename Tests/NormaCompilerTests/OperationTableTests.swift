@@ -51,33 +51,3 @@ func tileLoopsAgree() throws {
     }
   }
 }
-
-@Test(
-  "Transcendental functions are within 2 units in the last place, for floats of every size",
-  arguments: ["exp", "log", "tanh", "sigmoid", "erf"])
-func functionsAreClose(name: String) throws {
-  let operation = try #require(Elementwise.all.first { $0.name == name })
-  let code = try #require(
-    (0..<Int32(CK_OP_COUNT)).first { ck_operation_name($0).map { String(cString: $0) } == name })
-  let values = stride(from: UInt32(0), to: .max - 4099, by: 4099).map(Float.init(bitPattern:))
-  var z = [Float](repeating: 0, count: values.count)
-  values.withUnsafeBufferPointer { x in
-    z.withUnsafeMutableBufferPointer { z in
-      let operand = ck_operand(data: x.baseAddress, row_stride: 0, inner_stride: 1)
-      ck_map(code)(z.baseAddress, z.count, operand, operand, operand, 1, z.count)
-    }
-  }
-  var worst = (error: 0.0, at: Float(0))
-  for (x, found) in zip(values, z) {
-    let exact = operation.evaluate(Double(x), 0, 0)
-    let nearest = Float(exact)
-    #expect(found.isNaN == nearest.isNaN, "\(name)(\(x)) is \(found), not \(nearest)")
-    guard nearest.isFinite, found != nearest else {
-      #expect(nearest.isNaN || found == nearest, "\(name)(\(x)) is \(found), not \(nearest)")
-      continue
-    }
-    let error = abs(Double(found) - exact) / Double(nearest.ulp)
-    if error > worst.error { worst = (error, x) }
-  }
-  #expect(worst.error <= 2, "\(name)(\(worst.at)) is \(worst.error) units off")
-}

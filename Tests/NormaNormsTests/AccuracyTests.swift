@@ -105,6 +105,20 @@ struct AccuracyTests {
     }
   }
 
+  @Test(
+    "of sums of columns of which several are made, also where they overflow in float",
+    arguments: [
+      HardInput.normal, .mean1e4, .huge, .outlier,
+    ])
+  func sharedSums(_ input: HardInput) throws {
+    for norm in ["instance", "group"] {
+      let layout = try TensorLayout(shape: [2, 96, 8], axis: [2])
+      let expected = Expected(norm, input, layout, nil)
+      try compare(expected, .builtIn(), .tiles)
+      try compare(expected, .builtIn(), .native(Self.session))
+    }
+  }
+
   /// What goes in and what must come out.
   struct Expected {
     let norm: String

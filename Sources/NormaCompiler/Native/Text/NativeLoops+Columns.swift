@@ -58,7 +58,8 @@ extension NativeLoops {
   /// Whether a sum of columns waits in an array `S` of its own until all rows have passed, as more than
   /// one sum is made of it and rows are many.
   private func isGathered(_ sum: Sum) -> Bool {
-    sum.stored.count > 1 && !sum.terms.isTotal && plan.level == .sample && plan.sliceRows >= 64
+    sum.stored.count > 1 && !sum.terms.isTotal && plan.level == .sample
+      && min(plan.sliceRows, plan.blockRows) >= 64
       && inner <= 1024 && [.sum, .dot].contains(sum.terms.family)
       && sum.stored.allSatisfy { $0.sum.address.row == 0 }
   }
@@ -78,7 +79,7 @@ extension NativeLoops {
     case .constant(let value): return NativeBody.number(Float(bitPattern: value))
     case .small(let small):
       return "(\(NativeBody.place(small, row: "0")))[\(small.address.inner == 0 ? "0" : "i")]"
-    case .value, .tensor: return ""
+    case .value, .tensor: preconditionFailure("a factor is a number or a small array")
     }
   }
 
@@ -182,7 +183,7 @@ extension NativeLoops {
       }
     }
     for v in 0..<vectors {
-      let (loads, known) = shared(leaves, sums, place(column, v), "_\(v)", tail)
+      let (loads, known) = shared(leaves, sums, self.column(column, vector: v), "_\(v)", tail)
       lines += loads
       names.append(known)
     }
@@ -200,14 +201,16 @@ extension NativeLoops {
         for v in 0..<vectors {
           if v * lanes % 16 == 0 {
             if !outputs.isEmpty {
-              lines += ahead(leaves, "\(start) + \(place(column, v))")
+              lines += ahead(leaves, "\(start) + \(self.column(column, vector: v))")
             } else if !isSmallSlice {
-              let soon = "\(start) + \(place(column, v)) + \(inner >= 512 ? 128 : 4096)"
+              let soon =
+                "\(start) + \(self.column(column, vector: v)) + \(inner >= 512 ? 128 : 4096)"
               lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
             }
           }
           var body = NativeBody(
-            self, tail: tail, column: place(column, v), row: "q1 + \(row)", start: start,
+            self, tail: tail, column: self.column(column, vector: v), row: "q1 + \(row)",
+            start: start,
             suffix: "_\(t)_\(v)", names: names[v].merging(known) { shared, _ in shared })
           for (k, sum) in sums.map(\.numbered) {
             add(k, sum, &body, to: "\(k)_\(v)", shift: "k\(k)_\(v)", first: t == 0)
@@ -233,7 +236,8 @@ extension NativeLoops {
     for v in 0..<vectors {
       for sum in sums {
         for part in parts(sum.terms) {
-          lines += join(sum, part, "T\(part)\(sum.number)_\(v)", place(column, v), tail)
+          lines += join(
+            sum, part, "T\(part)\(sum.number)_\(v)", self.column(column, vector: v), tail)
         }
       }
     }
@@ -354,7 +358,7 @@ extension NativeLoops {
         // reading what it wrote, as those of the next row do where rows are 4 KiB.
         var (lines, stores): ([String], [String]) = ([], [])
         for v in 0..<vectors {
-          let place = place(column, v)
+          let place = self.column(column, vector: v)
           let (loads, shared) = shared(leaves, sums, place, "_\(v)", tail)
           lines += loads
           for t in 0..<together {
@@ -501,12 +505,10 @@ extension NativeLoops {
   /// A factor of sums of columns, as a vector.
   private func factor(_ source: NativeProgram.Source, _ column: String, _ tail: Int?) -> String {
     switch source {
-    case .constant(let value): return "bc(\(NativeBody.number(Float(bitPattern: value))))"
-    case .small(let small):
+    case .small(let small) where small.address.inner != 0:
       let place = "\(NativeBody.place(small, row: "0"))"
-      if small.address.inner == 0 { return "bc(*(\(place)))" }
       return tail.map { "ldn(\(place) + \(column), \($0))" } ?? "ld(\(place) + \(column))"
-    case .value, .tensor: return ""
+    default: return "bc(\(columnFactor(source)))"
     }
   }
 }

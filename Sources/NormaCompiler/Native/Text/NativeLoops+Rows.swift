@@ -8,10 +8,9 @@ extension NativeLoops {
     let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
     // What all rows share is read once, where a whole row's worth of it stays in registers.
     let (read, held) = sums.isEmpty ? heldColumns(leaves) : ([], [])
-    let isBackward = goesBack && sums.isEmpty
     var lines =
       read + [
-        isBackward ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
+        goesBack ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
         "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
       ]
     // What is one number a row is made once.
@@ -49,7 +48,7 @@ extension NativeLoops {
       func vectors(_ count: Int, _ tail: Int?, _ first: String) -> [String] {
         var (lines, stores): ([String], [String]) = ([], [])
         for u in 0..<count {
-          var body = body(tail, place(first, u), "_\(u)")
+          var body = body(tail, self.column(first, vector: u), "_\(u)")
           if !held.isEmpty { body.names.merge(held[u]) { $1 } }
           add(&body, tail)
           let (statements, written) = filled(body, outputs)
@@ -106,7 +105,7 @@ extension NativeLoops {
     _ leaves: [NativeProgram.Source]
   ) -> (lines: [String], names: [[NativeProgram.Source: String]]) {
     guard inner == vectorsAtOnce * lanes else { return ([], []) }
-    let all = (0..<vectorsAtOnce).map { shared(leaves, [], place("0", $0), "_\($0)", nil) }
+    let all = (0..<vectorsAtOnce).map { shared(leaves, [], column("0", vector: $0), "_\($0)", nil) }
     let count = all.reduce(0) { $0 + $1.names.count }
     return count <= (hasManyRegisters ? 20 : 10)
       ? (all.flatMap(\.lines), all.map(\.names)) : ([], [])

@@ -6,7 +6,7 @@ struct NativeLoops {
   let program: NativeProgram
   let plan: TilePlan
   let pass: NativeProgram.Pass
-  /// Whether rows that are only written go from the last to the first.
+  /// Whether rows go from the last to the first: only where nothing is summed.
   let goesBack: Bool
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7. Twice as many do where
@@ -43,9 +43,12 @@ struct NativeLoops {
   }
 
   func withoutFactors(_ sums: [NativeProgram.Accumulation], byRow: Bool) -> [Sum] {
+    let made = sums.map { program.apart($0, byRow: byRow, ofProducts: false) }
     var found: [Sum] = []
     for (number, sum) in sums.enumerated() {
-      let (terms, factor) = program.apart(sum, byRow: byRow)
+      let deeper = program.apart(sum, byRow: byRow, ofProducts: true)
+      let isMade = made.contains { $0.sum.isSame(deeper.sum) }
+      let (terms, factor) = isMade ? deeper : made[number]
       if let known = found.firstIndex(where: { $0.terms.isSame(terms) }) {
         found[known].stored.append((number, sum, factor))
       } else {
@@ -93,8 +96,8 @@ struct NativeLoops {
   /// Where results go past the cache, a slice's last pass asks for what the next slice, or run of rows,
   /// reads, so that memory is read while it is written. It goes to the second-level cache: the first has
   /// what this pass works on. With vectors of a whole line, the processor itself reads several tensors
-  /// in time where a pass of sums alone comes first: asking for them was measured to cost a tenth to a
-  /// quarter there. Without such a pass it makes up to a third.
+  /// in time where another pass comes first: asking for them was measured to cost a tenth to a quarter
+  /// there. Where a pass is the only one, asking was measured to save a tenth to two thirds.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     let read = tensors(leaves)
     guard plan.streams, !pass.outputs.isEmpty,
@@ -110,8 +113,10 @@ struct NativeLoops {
     leaves.compactMap { if case .tensor(let t) = $0 { t } else { nil } }
   }
 
-  /// The index where the `v`-th vector from a column on starts.
-  func place(_ column: String, _ v: Int) -> String { v == 0 ? column : "(\(column) + \(v) * W)" }
+  /// The column where the `v`-th vector from another column on starts.
+  func column(_ first: String, vector v: Int) -> String {
+    v == 0 ? first : "(\(first) + \(v) * W)"
+  }
 
   func place(_ sum: NativeProgram.Accumulation, row: String) -> String {
     "\(sum.across ? "U" : "D") + \(sum.offset) + \(NativeBody.offset(sum.address, row: row))"

@@ -198,8 +198,10 @@ struct NativeProgram {
         func isLate(_ sum: Accumulation) -> Bool {
           guard sum.across, !sum.isByRow else { return false }
           guard wanted <= NativeProgram.sumsAside else { return true }
-          let terms = apart(sum, byRow: false).sum
-          return !own.contains { apart($0, byRow: false).sum.isSame(terms) }
+          return ![false, true].contains { ofProducts in
+            let terms = apart(sum, byRow: false, ofProducts: ofProducts).sum
+            return own.contains { apart($0, byRow: false, ofProducts: false).sum.isSame(terms) }
+          }
         }
         let all = passes[i].accumulations
         passes[i].accumulations = all.filter { !isLate($0) }
@@ -220,8 +222,11 @@ struct NativeProgram {
   }
 
   /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
-  /// finite, or all is lost anyway.
-  func apart(_ sum: Accumulation, byRow: Bool) -> (sum: Accumulation, factor: Source?) {
+  /// finite, or all is lost anyway. `ofProducts` looks into a term's own product, too: only for a sum
+  /// that is made anyway, as without that factor small terms may vanish in float.
+  func apart(
+    _ sum: Accumulation, byRow: Bool, ofProducts: Bool
+  ) -> (sum: Accumulation, factor: Source?) {
     func isFactor(_ source: Source) -> Bool {
       switch source {
       case .constant: return true
@@ -241,19 +246,20 @@ struct NativeProgram {
       return split(values[index].operands[0], values[index].operands[1])
     }
     guard sum.family == .dot, sum.a != sum.b else { return (sum, nil) }
-    var apart = sum
+    var terms = sum
     if let (rest, factor) = split(sum.a, sum.b) {
-      apart.family = .sum
-      (apart.a, apart.b) = (rest, rest)
-      return (apart, factor)
+      terms.family = .sum
+      (terms.a, terms.b) = (rest, rest)
+      return (terms, factor)
     }
+    guard ofProducts else { return (sum, nil) }
     if let (rest, factor) = splitValue(sum.b) {
-      apart.b = rest
-      return (apart, factor)
+      terms.b = rest
+      return (terms, factor)
     }
     if let (rest, factor) = splitValue(sum.a) {
-      apart.a = rest
-      return (apart, factor)
+      terms.a = rest
+      return (terms, factor)
     }
     return (sum, nil)
   }

@@ -27,9 +27,12 @@ struct NativeText {
   ) -> [String]? {
     guard let program = NativeProgram(plan, lanes: lanes) else { return nil }
     var lines: [String] = []
+    var goesBack = false
     for (number, pass) in program.passes.enumerated() {
-      // Every other pass over a slice as a whole begins where the one before ended, in the cache.
-      let goesBack = number % 2 == 1 && plan.level == .sample && program.runs == nil
+      // A pass over a slice as a whole begins where the one before ended, in the cache.
+      goesBack =
+        plan.level == .sample && program.runs == nil && pass.accumulations.isEmpty && number > 0
+        && !goesBack
       let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
       lines.append(
         "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
