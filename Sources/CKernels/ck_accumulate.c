@@ -29,22 +29,9 @@ enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
     } \
   }
 #define CHAINS_OF_COLUMNS(OPERANDS_OF_ROW, ADD) \
-  ck_line p[CHAINS][LINES] = {{{0}}}, q[CHAINS][LINES] = {{{0}}}; \
+  ck_line p[CHAINS][CK_LINES] = {{{0}}}, q[CHAINS][CK_LINES] = {{{0}}}; \
   CHAIN_OF_COLUMNS(0, OPERANDS_OF_ROW, ADD) \
   CHAIN_OF_COLUMNS(1, OPERANDS_OF_ROW, ADD)
-
-/* Lines of columns are summed side by side, so that what a row has one of serves all: as many as there
-   are registers for their sums. */
-enum { LINES = 4 };
-#define EACH_LINES(CALL) \
-  { \
-    ptrdiff_t i = 0; \
-    if (CK_IS_WIDE) { \
-      for (; i + LINES * CK_LINE_FLOATS <= whole; i += LINES * CK_LINE_FLOATS) CALL(i, LINES); \
-    } \
-    for (; i + 2 * CK_LINE_FLOATS <= whole; i += 2 * CK_LINE_FLOATS) CALL(i, 2); \
-    for (; i < whole; i += CK_LINE_FLOATS) CALL(i, 1); \
-  }
 
 #define NUMBER(o) ((double)o.data[r * o.row_stride + i * o.inner_stride])
 
@@ -144,11 +131,11 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
   }
 }
 
-CK_INLINE_LINE void sums_of_lines(const ck_sums *s, ptrdiff_t rows, const ptrdiff_t start,
-                                  const int lines, const variant k) {
+CK_INLINE_LINE void sums_of_lines(const ck_sums *s, ptrdiff_t rows, const variant k,
+                                  const ptrdiff_t start, const int lines) {
 #pragma clang fp contract(fast)
   OPERANDS
-  ck_wide_line products[LINES][2] = {{{0}}}, firsts[LINES][2] = {{{0}}};
+  ck_wide_line products[CK_LINES][2] = {{{0}}}, firsts[CK_LINES][2] = {{{0}}};
   for (ptrdiff_t r = 0; r < rows;) {
     CHAINS_OF_COLUMNS(ROWS, ADD_COLUMNS)
     for (int j = 0; j < lines; j++) {
@@ -174,8 +161,7 @@ CK_INLINE_LINE void sums_of_lines(const ck_sums *s, ptrdiff_t rows, const ptrdif
 
 CK_INLINE_LINE void sums_of_columns(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
   const ptrdiff_t whole = n / CK_LINE_FLOATS * CK_LINE_FLOATS;
-#define SUMS(start, lines) sums_of_lines(s, rows, start, lines, k)
-  EACH_LINES(SUMS)
+  CK_EACH_LINES(whole, sums_of_lines, s, rows, k)
   if (whole < n) exact_sums(s, 0, rows, whole, n);
 }
 
@@ -326,11 +312,11 @@ CK_INLINE_LINE void moments_of_lines(ck_accumulator acc, ck_operand a, ptrdiff_t
                                      const ptrdiff_t start, const int lines) {
 #pragma clang fp contract(fast)
   double *shift = acc.data + acc.plane, *s1 = shift + acc.plane, *s2 = s1 + acc.plane;
-  ck_line k[LINES];
+  ck_line k[CK_LINES];
   for (int j = 0; j < lines; j++) {
     for (int m = 0; m < CK_LINE_FLOATS; m++) k[j][m] = (float)shift[start + j * CK_LINE_FLOATS + m];
   }
-  ck_wide_line sum[LINES][2] = {{{0}}}, squares[LINES][2] = {{{0}}};
+  ck_wide_line sum[CK_LINES][2] = {{{0}}}, squares[CK_LINES][2] = {{{0}}};
   for (ptrdiff_t r = 0; r < rows;) {
     CHAINS_OF_COLUMNS(CK_ROW(a), ADD_MOMENT_COLUMNS)
     for (int j = 0; j < lines; j++) {
@@ -364,8 +350,7 @@ CK_INLINE_LINE void moments_of_columns(ck_accumulator acc, ck_operand a, ptrdiff
     if (count[i] == 0) shift[i] = shift_of(a, a.row_stride, i, rows);
     count[i] += (double)rows;
   }
-#define MOMENTS(start, lines) moments_of_lines(acc, a, rows, start, lines)
-  EACH_LINES(MOMENTS)
+  CK_EACH_LINES(whole, moments_of_lines, acc, a, rows)
   if (whole < n) exact_moments(acc, a, 0, rows, whole, n);
 }
 

@@ -72,17 +72,16 @@ CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, p
 }
 
 /* Where all rows share what varies along them, that stays in registers while a few lines of columns pass
-   by: four where there are 32 registers, else two. */
-enum { LINES = 4 };
+   by. */
 #define LOAD(o) \
-  ck_line o[LINES]; \
+  ck_line o[CK_LINES]; \
   for (int j = 0; j < lines; j++) o[j] = ck_load_line(s->o.data + start + j * CK_LINE_FLOATS);
 #define EACH_LINE(ROWS, VALUE) \
   const int streams = out.stream && ((uintptr_t)out.data | (uintptr_t)out.row_stride * 4) % 64 == 0; \
   for (ptrdiff_t r = 0; r < rows; r++) { \
     ROWS \
     float *zr = out.data + r * out.row_stride; \
-    ck_line z[LINES]; \
+    ck_line z[CK_LINES]; \
     for (int j = 0; j < lines; j++) { \
       const ptrdiff_t i = start + j * CK_LINE_FLOATS; \
       z[j] = VALUE; \
@@ -113,7 +112,7 @@ CK_INLINE_LINE void gradient_lines(ck_output out, const ck_fused *s, ptrdiff_t r
 /* What goes past the cache is written from start to end of rows: they must be lines that pass by at once. */
 static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int count) {
   const ptrdiff_t lines = n / CK_LINE_FLOATS;
-  const int at_once = CK_IS_WIDE && (lines <= 2 || lines == LINES);
+  const int at_once = CK_IS_WIDE && (lines <= 2 || lines == CK_LINES);
   int shared = (!z.stream || at_once) && n % CK_LINE_FLOATS == 0;
   for (int k = 0; k < count; k++) shared &= varying[k].inner_stride == 1 && varying[k].row_stride == 0;
   return shared;
@@ -134,13 +133,7 @@ static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int c
     name(z, s, rows, n, 1, 1); \
   } \
   CK_CLONES static void name##_shared(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
-    ptrdiff_t i = 0; \
-    if (CK_IS_WIDE) { \
-      for (; i + LINES * CK_LINE_FLOATS <= n; i += LINES * CK_LINE_FLOATS) \
-        name##_lines(z, s, rows, i, LINES); \
-    } \
-    for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) name##_lines(z, s, rows, i, 2); \
-    for (; i < n; i += CK_LINE_FLOATS) name##_lines(z, s, rows, i, 1); \
+    CK_EACH_LINES(n, name##_lines, z, s, rows) \
   } \
   void ck_##name(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
     if (s->stats_vary && SHARED) name##_shared(z, s, rows, n); \

@@ -49,6 +49,20 @@ CK_INLINE_LINE double ck_total(ck_wide_line v) {
 #define CK_LINE_AT(o, varies) ((varies) ? ck_load_line(o##_row + i) : o##_all)
 #define CK_ONE_AT(o, varies) ((varies) ? o##_row[i] : o##_row[0])
 
+/* Calls f(..., start, count) for some lines side by side, so that what a row has one of serves all: four
+   where there are registers for them, else two, then one. */
+enum { CK_LINES = 4 };
+#define CK_EACH_LINES(whole, f, ...) \
+  { \
+    ptrdiff_t i = 0; \
+    if (CK_IS_WIDE) { \
+      for (; i + CK_LINES * CK_LINE_FLOATS <= whole; i += CK_LINES * CK_LINE_FLOATS) \
+        f(__VA_ARGS__, i, CK_LINES); \
+    } \
+    for (; i + 2 * CK_LINE_FLOATS <= whole; i += 2 * CK_LINE_FLOATS) f(__VA_ARGS__, i, 2); \
+    for (; i < whole; i += CK_LINE_FLOATS) f(__VA_ARGS__, i, 1); \
+  }
+
 /* A full operand, small ones at the same place, and what they make. */
 #define CK_CENTER(a, b, c, d) ((((a) - (b)) - (c)) * (d))
 

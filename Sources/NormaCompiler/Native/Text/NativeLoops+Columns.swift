@@ -55,34 +55,6 @@ extension NativeLoops {
     return lines
   }
 
-  /// Whether a sum of columns waits in an array `S` of its own until all rows have passed, as more than
-  /// one sum is made of it and rows are many.
-  private func isGathered(_ sum: Sum) -> Bool {
-    sum.stored.count > 1 && !sum.terms.isTotal && plan.level == .sample
-      && min(plan.sliceRows, plan.blockRows) >= 64
-      && inner <= 1024 && [.sum, .dot].contains(sum.terms.family)
-      && sum.stored.allSatisfy { $0.sum.address.row == 0 }
-  }
-
-  /// Adds an array `S` to what is made of it.
-  private func spread(_ loop: Sum) -> [String] {
-    loop.stored.map { number, sum, factor in
-      let times = factor.map { " * (double)\(columnFactor($0))" } ?? ""
-      return "{ double *A = \(place(sum, row: "q0"));"
-        + " for (i64 i = 0; i < \(inner); i++) A[i] += S\(loop.number)[i]\(times); }"
-    }
-  }
-
-  /// A factor of sums of columns at column `i`.
-  private func columnFactor(_ source: NativeProgram.Source) -> String {
-    switch source {
-    case .constant(let value): return NativeBody.number(Float(bitPattern: value))
-    case .small(let small):
-      return "(\(NativeBody.place(small, row: "0")))[\(small.address.inner == 0 ? "0" : "i")]"
-    case .value, .tensor: preconditionFailure("a factor is a number or a small array")
-    }
-  }
-
   /// Rows whose results are written in turn: as many as leave registers for their sums. Where results
   /// go past the cache in parts of a line, it is one row: rows that are 4 KiB share places, and a load
   /// that looks like one of what is being written waits until its line is on its way, whole or not.
@@ -135,18 +107,6 @@ extension NativeLoops {
     return lines + totalled(sums, joins) + ["}"]
   }
 
-  /// Lines that add to the totals `T` of sums over everything, with their beginning and end.
-  private func totalled(_ sums: [Sum], _ lines: [String]) -> [String] {
-    let totals = sums.filter(\.terms.isTotal)
-    return totals.map { "vd T\($0.number) = {};" } + lines
-      + totals.flatMap { sum in
-        sum.stored.map { number, _, factor in
-          let times = factor.map { " * (double)\(self.factor($0, "0", nil))[0]" } ?? ""
-          return "A\(number)[0] += hs(T\(sum.number))\(times);"
-        }
-      }
-  }
-
   /// Whether slices are small enough to be read at once.
   private var isSmallSlice: Bool {
     plan.level == .sample && plan.sliceRows * inner <= 1 << 15
@@ -164,6 +124,7 @@ extension NativeLoops {
   ) -> [String] {
     let sources = sums.flatMap { [$0.terms.a, $0.terms.b] } + outputs.map(\.source)
     let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
+    let columns = (0..<vectors).map { self.column(column, vector: $0) }
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
     func each(_ text: (_ part: String, _ sum: Sum, _ id: String) -> String) -> [String] {
@@ -183,7 +144,7 @@ extension NativeLoops {
       }
     }
     for v in 0..<vectors {
-      let (loads, known) = shared(leaves, sums, self.column(column, vector: v), "_\(v)", tail)
+      let (loads, known) = shared(leaves, sums, columns[v], "_\(v)", tail)
       lines += loads
       names.append(known)
     }
@@ -201,15 +162,15 @@ extension NativeLoops {
         for v in 0..<vectors {
           if v * lanes % 16 == 0 {
             if !outputs.isEmpty {
-              lines += ahead(leaves, "\(start) + \(self.column(column, vector: v))")
+              lines += ahead(leaves, "\(start) + \(columns[v])")
             } else if !isSmallSlice {
               let soon =
-                "\(start) + \(self.column(column, vector: v)) + \(inner >= 512 ? 128 : 4096)"
+                "\(start) + \(columns[v]) + \(inner >= 512 ? 128 : 4096)"
               lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
             }
           }
           var body = NativeBody(
-            self, tail: tail, column: self.column(column, vector: v), row: "q1 + \(row)",
+            self, tail: tail, column: columns[v], row: "q1 + \(row)",
             start: start,
             suffix: "_\(t)_\(v)", names: names[v].merging(known) { shared, _ in shared })
           for (k, sum) in sums.map(\.numbered) {
@@ -237,7 +198,7 @@ extension NativeLoops {
       for sum in sums {
         for part in parts(sum.terms) {
           lines += join(
-            sum, part, "T\(part)\(sum.number)_\(v)", self.column(column, vector: v), tail)
+            sum, part, "T\(part)\(sum.number)_\(v)", columns[v], tail)
         }
       }
     }
@@ -275,7 +236,7 @@ extension NativeLoops {
   }
 
   /// The arrays that a sum waits in.
-  private func parts(_ sum: NativeProgram.Accumulation) -> [String] {
+  func parts(_ sum: NativeProgram.Accumulation) -> [String] {
     sum.family == .moments ? ["p", "z"] : ["p"]
   }
 
@@ -467,48 +428,6 @@ extension NativeLoops {
       body.add(
         "extremes(\(at), 1, \(a), \(body.tail.map(String.init) ?? "W"),"
           + " \(sum.family == .max ? 1 : 0));")
-    }
-  }
-
-  /// Adds the sums in float of a few rows to those in double.
-  private func join(
-    _ loop: Sum, _ part: String, _ from: String, _ column: String, _ tail: Int?
-  ) -> [String] {
-    if loop.terms.isTotal {
-      let kept = tail.map { "keep(\(from), \($0))" } ?? from
-      return ["{ const vf x = \(kept); T\(loop.number) += lo(x) + hi(x); }"]
-    }
-    if isGathered(loop) {
-      let at = "S\(loop.number) + \(column)"
-      let (l, h) = ("lo(x)", "hi(x)")
-      let add = tail.map { "widenn(\(at), \(l), \(h), \($0));" } ?? "widen(\(at), \(l), \(h));"
-      return ["{ const vf x = \(from); \(add) }"]
-    }
-    let lines = loop.stored.map { number, sum, factor in
-      let at = "A\(number) + \(column)"
-      switch sum.family {
-      case .max, .min:
-        return "extremes(\(at), 1, x, \(tail.map(String.init) ?? "W"),"
-          + " \(sum.family == .max ? 1 : 0));"
-      default:
-        let plane = sum.family != .moments ? 0 : part == "p" ? 2 * sum.plane : 3 * sum.plane
-        let to = "\(at) + \(plane)"
-        let (l, h) = factor == nil ? ("lo(x)", "hi(x)") : ("lo(x) * lo(f)", "hi(x) * hi(f)")
-        let times = factor.map { "const vf f = \(self.factor($0, column, tail)); " } ?? ""
-        return "{ \(times)"
-          + (tail.map { "widenn(\(to), \(l), \(h), \($0)); }" } ?? "widen(\(to), \(l), \(h)); }")
-      }
-    }
-    return ["{ const vf x = \(from);"] + lines + ["}"]
-  }
-
-  /// A factor of sums of columns, as a vector.
-  private func factor(_ source: NativeProgram.Source, _ column: String, _ tail: Int?) -> String {
-    switch source {
-    case .small(let small) where small.address.inner != 0:
-      let place = "\(NativeBody.place(small, row: "0"))"
-      return tail.map { "ldn(\(place) + \(column), \($0))" } ?? "ld(\(place) + \(column))"
-    default: return "bc(\(columnFactor(source)))"
     }
   }
 }

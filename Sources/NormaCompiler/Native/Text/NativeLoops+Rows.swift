@@ -88,7 +88,7 @@ extension NativeLoops {
         case .max, .min:
           lines.append("extremes(A\(number), 0, m\(k), W, \(sum.family == .max ? 1 : 0));")
         default:
-          let times = factor.map { " * (double)\(names[$0] ?? "")[0]" } ?? ""
+          let times = factor.map { " * (double)\(names[$0.source] ?? "")[0]" } ?? ""
           lines.append("A\(number)[0] \(add) hs(d\(k))\(times);")
         }
       }

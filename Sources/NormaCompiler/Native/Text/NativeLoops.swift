@@ -37,18 +37,15 @@ struct NativeLoops {
     /// The first of the sums that it stands for, by its number in the pass.
     let number: Int
     var terms: NativeProgram.Accumulation
-    var stored: [(number: Int, sum: NativeProgram.Accumulation, factor: NativeProgram.Source?)]
+    var stored: [(number: Int, sum: NativeProgram.Accumulation, factor: NativeProgram.Factor?)]
 
     var numbered: (k: Int, sum: NativeProgram.Accumulation) { (number, terms) }
   }
 
   func withoutFactors(_ sums: [NativeProgram.Accumulation], byRow: Bool) -> [Sum] {
-    let made = sums.map { program.apart($0, byRow: byRow, ofProducts: false) }
     var found: [Sum] = []
     for (number, sum) in sums.enumerated() {
-      let deeper = program.apart(sum, byRow: byRow, ofProducts: true)
-      let isMade = made.contains { $0.sum.isSame(deeper.sum) }
-      let (terms, factor) = isMade ? deeper : made[number]
+      let (terms, factor) = program.apart(sum, of: sums, byRow: byRow)
       if let known = found.firstIndex(where: { $0.terms.isSame(terms) }) {
         found[known].stored.append((number, sum, factor))
       } else {

@@ -45,6 +45,19 @@ struct NativeProgram {
     }
   }
 
+  /// What all terms of a sum have in common: a number, or a small array.
+  enum Factor {
+    case constant(UInt32)
+    case small(Small)
+
+    var source: Source {
+      switch self {
+      case .constant(let bits): .constant(bits)
+      case .small(let small): .small(small)
+      }
+    }
+  }
+
   struct Accumulation {
     enum Family { case sum, dot, moments, max, min }
     var family: Family
@@ -198,10 +211,7 @@ struct NativeProgram {
         func isLate(_ sum: Accumulation) -> Bool {
           guard sum.across, !sum.isByRow else { return false }
           guard wanted <= NativeProgram.sumsAside else { return true }
-          return ![false, true].contains { ofProducts in
-            let terms = apart(sum, byRow: false, ofProducts: ofProducts).sum
-            return own.contains { apart($0, byRow: false, ofProducts: false).sum.isSame(terms) }
-          }
+          return !isMade(apart(sum, of: own, byRow: false).sum, by: own, byRow: false)
         }
         let all = passes[i].accumulations
         passes[i].accumulations = all.filter { !isLate($0) }
@@ -222,26 +232,44 @@ struct NativeProgram {
   }
 
   /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
-  /// finite, or all is lost anyway. `ofProducts` looks into a term's own product, too: only for a sum
-  /// that is made anyway, as without that factor small terms may vanish in float.
+  /// finite, or all is lost anyway. The factor of a product within the terms comes out only if another
+  /// of the sums has what is left: without it small terms may vanish in float.
   func apart(
+    _ sum: Accumulation, of sums: [Accumulation], byRow: Bool
+  ) -> (sum: Accumulation, factor: Factor?) {
+    let plain = apart(sum, byRow: byRow, ofProducts: false)
+    let deeper = apart(sum, byRow: byRow, ofProducts: true)
+    return isMade(deeper.sum, by: sums, byRow: byRow) ? deeper : plain
+  }
+
+  /// Whether one of some sums has these terms, and perhaps a factor.
+  private func isMade(_ terms: Accumulation, by sums: [Accumulation], byRow: Bool) -> Bool {
+    sums.contains { apart($0, byRow: byRow, ofProducts: false).sum.isSame(terms) }
+  }
+
+  private func apart(
     _ sum: Accumulation, byRow: Bool, ofProducts: Bool
-  ) -> (sum: Accumulation, factor: Source?) {
-    func isFactor(_ source: Source) -> Bool {
+  ) -> (sum: Accumulation, factor: Factor?) {
+    func factor(_ source: Source) -> Factor? {
       switch source {
-      case .constant: return true
+      case .constant(let bits): return .constant(bits)
       case .small(let small):
         let (isOneARow, isOneAColumn) = (small.address.inner == 0, small.address.row == 0)
-        return byRow ? isOneARow : sum.isTotal ? isOneARow && isOneAColumn : isOneAColumn
-      case .value, .tensor: return false
+        let isCommon =
+          byRow ? isOneARow : sum.isTotal ? isOneARow && isOneAColumn : isOneAColumn
+        return isCommon ? .small(small) : nil
+      case .value, .tensor: return nil
       }
     }
     /// What is left of a product without its factor.
-    func split(_ a: Source, _ b: Source) -> (rest: Source, factor: Source)? {
-      guard isFactor(a) != isFactor(b) else { return nil }
-      return isFactor(b) ? (a, b) : (b, a)
+    func split(_ a: Source, _ b: Source) -> (rest: Source, factor: Factor)? {
+      switch (factor(a), factor(b)) {
+      case (nil, let factor?): (a, factor)
+      case (let factor?, nil): (b, factor)
+      default: nil
+      }
     }
-    func splitValue(_ source: Source) -> (rest: Source, factor: Source)? {
+    func splitValue(_ source: Source) -> (rest: Source, factor: Factor)? {
       guard case .value(let index) = source, values[index].operation == "mul" else { return nil }
       return split(values[index].operands[0], values[index].operands[1])
     }
