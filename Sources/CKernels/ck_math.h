@@ -16,6 +16,8 @@ typedef uint64_t ck_ulong;
 #define ck_d(x) (x)
 #define ck_if(k, a, b) ((k) ? (a) : (b))
 #define ck_if_double(k, a, b) ((k) ? (a) : (b))
+#define ck_min(a, b) ((a) < (b) ? (a) : (b))
+#define ck_max(a, b) ((a) > (b) ? (a) : (b))
 #define ck_in_double(f, a, b) ((float)f((double)(a), (double)(b)))
 #define ck_infinity INFINITY
 #define ck_nan NAN

@@ -1,7 +1,7 @@
 /* The element-wise operations, one line each; the names are those of NormaGraph's Elementwise.
    From this table come the tile loops (float), the loops over small arrays (double) and, as text,
    the functions of native code (vectors of float). R is the type; a comparison is 0 or not, so it is
-   joined by | and chosen by CK_IF; CK_N is a number of that type. */
+   joined by | and chosen by CK_IF; CK_N is a number of that type. CK_MIN(a, b) is a < b ? a : b. */
 #ifndef CK_OPERATIONS_H
 #define CK_OPERATIONS_H
 
@@ -25,8 +25,8 @@
   OP(mul, a * b) \
   OP(div, a / b) \
   OP(pow, CK_POW(a, b)) \
-  OP(min, CK_IF((a <= b) | (a != a), a, b)) \
-  OP(max, CK_IF((a >= b) | (a != a), a, b)) \
+  OP(min, CK_IF(b != b, b, CK_MIN(b, a))) \
+  OP(max, CK_IF(b != b, b, CK_MAX(b, a))) \
   OP(lt, CK_IF(a < b, CK_N(1), CK_N(0))) \
   OP(le, CK_IF(a <= b, CK_N(1), CK_N(0))) \
   OP(gt, CK_IF(a > b, CK_N(1), CK_N(0))) \
@@ -43,6 +43,8 @@
 /* For numbers; vectors have their own. */
 #define CK_IF(condition, a, b) ((condition) ? (a) : (b))
 #define CK_N(x) ((R)(x))
+#define CK_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define CK_MAX(a, b) ((a) > (b) ? (a) : (b))
 
 enum {
 #define OP(name, formula) CK_OP_##name,

@@ -142,10 +142,8 @@ extension NativeLoops {
     let vectors = inner / lanes
     let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
-    // Short rows with sums of their own have few to join, and few errors to add up.
-    let isShort =
-      inner <= 1024 && sums.allSatisfy { $0.stored.allSatisfy { $0.sum.isAlone(in: plan) } }
-    let terms = (isShort ? 2 : 1) * NativeLoops.terms
+    // Short rows have few errors to add up.
+    let terms = (inner <= 1024 ? 2 : 1) * NativeLoops.terms
     let most = terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
       (0..<count).flatMap { u in

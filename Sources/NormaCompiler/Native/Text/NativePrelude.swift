@@ -206,6 +206,19 @@ struct NativePrelude {
     IN ck_double ck_if_double(ck_long k, ck_double a, ck_double b) {
       return (ck_double)((k & (ck_long)a) | (~k & (ck_long)b));
     }
+    #if __has_builtin(__builtin_ia32_minps512) && M == 16
+    #define ck_min(a, b) __builtin_ia32_minps512(a, b, 4)
+    #define ck_max(a, b) __builtin_ia32_maxps512(a, b, 4)
+    #elif defined(__AVX512F__) && M == 16
+    #define ck_min(a, b) __builtin_ia32_minps512_mask(a, b, (ck_float){}, -1, 4)
+    #define ck_max(a, b) __builtin_ia32_maxps512_mask(a, b, (ck_float){}, -1, 4)
+    #elif __has_builtin(__builtin_ia32_minps256) && M == 8
+    #define ck_min(a, b) __builtin_ia32_minps256(a, b)
+    #define ck_max(a, b) __builtin_ia32_maxps256(a, b)
+    #else
+    #define ck_min(a, b) ck_if((a) < (b), a, b)
+    #define ck_max(a, b) ck_if((a) > (b), a, b)
+    #endif
     IN ck_double ck_wide(ck_float x, int half) {
       ck_halves u = {x}; return __builtin_convertvector(u.h[half], ck_double);
     }
@@ -225,16 +238,18 @@ struct NativePrelude {
       for (int i = 0; i < W / M; i++) u.r[i] = ck_##name(u.r[i]); \\
       return u.v; }
     EACH(exp) EACH(log) EACH(tanh) EACH(sigmoid) EACH(erf)
-    IN vf vpow(vf a, vf b) {
-      ck_registers u = {a}, w = {b};
-      for (int i = 0; i < W / M; i++) u.r[i] = ck_pow(u.r[i], w.r[i]);
-      return u.v;
-    }
+    #define EACH_PAIR(name) IN vf v##name(vf a, vf b) { \\
+      ck_registers u = {a}, w = {b}; \\
+      for (int i = 0; i < W / M; i++) u.r[i] = ck_##name(u.r[i], w.r[i]); \\
+      return u.v; }
+    EACH_PAIR(pow) EACH_PAIR(min) EACH_PAIR(max)
     IN vf vsqrt(vf a) {
       uf u = {a}; for (int i = 0; i < W; i++) u.s[i] = __builtin_sqrtf(u.s[i]); return u.v;
     }
     #define CK_IF(k, a, b) nk_if(k, a, b)
     #define CK_N(x) bc(x)
+    #define CK_MIN(a, b) vmin(a, b)
+    #define CK_MAX(a, b) vmax(a, b)
     #define CK_SQRT(a) vsqrt(a)
     #define CK_EXP(a) vexp(a)
     #define CK_LOG(a) vlog(a)
@@ -248,6 +263,8 @@ struct NativePrelude {
   static let scalarMacros = """
     #undef CK_IF
     #undef CK_N
+    #undef CK_MIN
+    #undef CK_MAX
     #undef CK_SQRT
     #undef CK_EXP
     #undef CK_LOG
@@ -257,6 +274,8 @@ struct NativePrelude {
     #undef CK_POW
     #define CK_IF(k, a, b) ((k) ? (a) : (b))
     #define CK_N(x) ((double)(x))
+    #define CK_MIN(a, b) ((a) < (b) ? (a) : (b))
+    #define CK_MAX(a, b) ((a) > (b) ? (a) : (b))
     #define CK_SQRT(a) sqrt(a)
     #define CK_EXP(a) exp(a)
     #define CK_LOG(a) log(a)
