@@ -46,7 +46,7 @@ struct NativeLoops {
     var found: [Sum] = []
     for (number, sum) in sums.enumerated() {
       let (terms, factor) = program.apart(sum, of: sums, byRow: byRow)
-      if let known = found.firstIndex(where: { $0.terms.isSame(terms) }) {
+      if let known = found.firstIndex(where: { $0.terms.isSame(terms, byRow: byRow) }) {
         found[known].stored.append((number, sum, factor))
       } else {
         found.append(Sum(number: number, terms: terms, stored: [(number, sum, factor)]))

@@ -80,10 +80,10 @@ struct NativeProgram {
         && (address.row != 0 || plan.blockRows == 1)
         && zip(plan.leadCounts, address.lead).allSatisfy { $0 == 1 || $1 != 0 }
     }
-    /// Whether two sums of one loop have equal terms.
-    func isSame(_ other: Accumulation) -> Bool {
+    /// Whether two sums of one loop have equal terms, and are joined alike: row by row, or of columns.
+    func isSame(_ other: Accumulation, byRow: Bool) -> Bool {
       family != .moments && family == other.family && a == other.a && b == other.b
-        && isTotal == other.isTotal
+        && (byRow || isTotal == other.isTotal)
     }
 
     var planes: Int32 { family == .moments ? 4 : 1 }
@@ -110,6 +110,8 @@ struct NativeProgram {
   private var numbers: [Value: Int] = [:]
   /// Values less one number a row that is two floats: what is left of the first, and the second.
   private(set) var centered: [Int: (near: Source, rest: Source)] = [:]
+  /// Products of those and a factor, which are made in another way.
+  private var centeredProducts: [Int: (centered: Source, factor: Source)] = [:]
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
   private(set) var tensors: Set<Int32> = []
@@ -244,7 +246,7 @@ struct NativeProgram {
 
   /// Whether one of some sums has these terms, and perhaps a factor.
   private func isMade(_ terms: Accumulation, by sums: [Accumulation], byRow: Bool) -> Bool {
-    sums.contains { apart($0, byRow: byRow, ofProducts: false).sum.isSame(terms) }
+    sums.contains { apart($0, byRow: byRow, ofProducts: false).sum.isSame(terms, byRow: byRow) }
   }
 
   private func apart(
@@ -270,7 +272,9 @@ struct NativeProgram {
       }
     }
     func splitValue(_ source: Source) -> (rest: Source, factor: Factor)? {
-      guard case .value(let index) = source, values[index].operation == "mul" else { return nil }
+      guard case .value(let index) = source else { return nil }
+      if let (centered, factor) = centeredProducts[index] { return split(centered, factor) }
+      guard values[index].operation == "mul" else { return nil }
       return split(values[index].operands[0], values[index].operands[1])
     }
     guard sum.family == .dot, sum.a != sum.b else { return (sum, nil) }
@@ -317,7 +321,11 @@ struct NativeProgram {
         guard case .value(let index) = a, let (near, rest) = centered[index], isOneARow(factor)
         else { continue }
         let less = plain("mul", [rest, factor])
-        if operation == "mul" { return plain("fma", [near, factor, plain("neg", [less])]) }
+        if operation == "mul" {
+          let product = plain("fma", [near, factor, plain("neg", [less])])
+          if case .value(let number) = product { centeredProducts[number] = (a, factor) }
+          return product
+        }
         if isOneARow(operands[2]) {
           return plain("fma", [near, factor, plain("sub", [operands[2], less])])
         }
