@@ -17,8 +17,6 @@ struct NativeRuns {
   /// About what a run reads in bytes, so that the first-level cache still has it when it writes. Rows
   /// come to that where two tensors are read.
   private static let bytes = 1 << 15
-  /// Bytes that a sample reads which stays in a small second-level cache as it is.
-  private static let sampleBytes = 1 << 18
 
   /// Nil where a slice is small or one whole.
   init?(_ plan: TilePlan, _ passes: [NativeProgram.Pass], readCount: Int) {
@@ -32,8 +30,10 @@ struct NativeRuns {
     case .sample where plan.form.order == .channelsFirst:
       let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
       (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
-      guard extent > 1, rowBytes * plan.sliceRows > NativeRuns.sampleBytes else { return nil }
-      length = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
+      guard extent > 1, rowBytes * plan.sliceRows > NativeRuns.bytes else { return nil }
+      let most = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
+      let count = (extent + most - 1) / most
+      length = (extent + count - 1) / count
     default: return nil
     }
     let steps = plan.passes.flatMap { Array($0.sliceSteps.buffer) }
