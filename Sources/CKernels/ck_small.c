@@ -117,17 +117,11 @@ void ck_small_fold(int fold, double start, const int64_t *extent, double *z, con
 }
 
 /* Chan, Golub & LeVeque 1983: the moments of a union from those of its parts. */
-static void chan(double *n, double *mean, double *m2, double nb, double meanb, double m2b) {
-  if (nb == 0) return;
-  if (*n == 0) {
-    *n = nb;
-    *mean = meanb;
-    *m2 = m2b;
-    return;
-  }
-  double total = *n + nb, delta = meanb - *mean;
-  *mean += delta * (nb / total);
-  *m2 += m2b + delta * delta * (*n * (nb / total));
+static inline void chan(double *n, double *mean, double *m2, double nb, double meanb, double m2b) {
+  const double total = *n + nb, delta = meanb - *mean, part = nb / total;
+  const int first = *n == 0, none = nb == 0;
+  *mean = none ? *mean : first ? meanb : *mean + delta * part;
+  *m2 = none ? *m2 : first ? m2b : *m2 + (m2b + delta * delta * (*n * part));
   *n = total;
 }
 
@@ -209,19 +203,16 @@ void ck_merge_extremes(double *z, const double *units, int64_t pitch, int64_t co
     }
 }
 
-void ck_merge_moments(double *z, const double *units, int64_t pitch, int64_t count, int64_t n) {
-  for (int64_t i = 0; i < n; i++) {
-    double total = 0, mean = 0, m2 = 0;
-    for (int64_t u = 0; u < count; u++) {
-      const double *p = units + u * pitch + i;
-      double mb, m2b;
-      unshift(p[0], p[n], p[2 * n], p[3 * n], &mb, &m2b);
-      chan(&total, &mean, &m2, p[0], mb, m2b);
+CK_CLONES void ck_merge_moments(double *restrict z, const double *restrict units, int64_t pitch,
+                                int64_t count, int64_t n) {
+  for (int64_t i = 0; i < 4 * n; i++) z[i] = 0;
+  for (int64_t u = 0; u < count; u++) {
+    const double *p = units + u * pitch;
+    CK_VECTOR for (int64_t i = 0; i < n; i++) {
+      double mean, m2;
+      unshift(p[i], p[i + n], p[i + 2 * n], p[i + 3 * n], &mean, &m2);
+      chan(z + i, z + n + i, z + 3 * n + i, p[i], mean, m2);
     }
-    z[i] = total;
-    z[n + i] = mean;
-    z[2 * n + i] = 0;
-    z[3 * n + i] = m2;
   }
 }
 
