@@ -1,7 +1,7 @@
 /* exp, log, tanh, sigmoid, erf and pow of float, without branches: one text that is compiled twice.
    ck_math.h makes functions of numbers from it, whose loops the compiler vectorises; native code
    has it as text (ck_function_text), over vectors. So it knows only ck_float and the like, chooses
-   by ck_if, ck_min and ck_max, and holds no preprocessor directive: it is the argument of a macro.
+   by ck_if and its like, and holds no preprocessor directive: it is the argument of a macro.
    ck_min(a, b) is a < b ? a : b, the processor's own instruction: b where either is NaN.
 
    Largest errors over all floats, in units in the last place, with fma and without: exp 1.02,
@@ -86,10 +86,10 @@ CK_FUNCTION(
   })
 
 CK_FUNCTION(
-  /* -e / (e + 2) of e = e^-2|x| - 1, and the sign of x. With e^-2|x| = 2^n e^2r, e comes as
-     2^n (e^2r - 1) + (2^n - 1), exact where it is small; the sum below likewise, and not from e, whose
-     error would count twice. From -2|x| and not 2|x|, the sum is just below a power of 2 where the
-     result is smallest, which costs half as much as just above. */
+  /* -d / (d + 2) of d = e^-2|x| - 1, with the sign of x. Where e^-2|x| = 2^n e^2r and p = e^2r - 1,
+     d is 2^n p + (2^n - 1): near 0, where n is 0, nothing cancels. The denominator is made likewise, not
+     from d, whose rounding would count twice. It is below 2 where x is small, where rounding costs half
+     of what it does above 2, as with e^2|x|. */
   CK_INLINE ck_float ck_tanh(ck_float x) {
     ck_float a = ck_max(ck_f(-10.0f), ck_bits_float(ck_float_bits(x) | 0x80000000u));
     ck_float shifted = a * 2.88539008f + 12582912.0f;

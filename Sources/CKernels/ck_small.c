@@ -116,7 +116,8 @@ void ck_small_fold(int fold, double start, const int64_t *extent, double *z, con
   })
 }
 
-/* Chan, Golub & LeVeque 1983: the moments of a union from those of its parts. */
+/* Chan, Golub & LeVeque 1983: the moments of a union from those of its parts; without branches, so
+   that loops over it are vectorised. */
 static inline void chan(double *n, double *mean, double *m2, double nb, double meanb, double m2b) {
   const double total = *n + nb, delta = meanb - *mean, part = nb / total;
   const int first = *n == 0, none = nb == 0;

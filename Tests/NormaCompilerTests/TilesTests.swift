@@ -103,8 +103,8 @@ func vectorWidthsAgree(_ lanes: Int) throws {
   }
 }
 
-/// Slices that do not stay in the cache are taken apart where each channel, or group of them, has its
-/// own statistics. One of them overflows in float: it alone is done again.
+/// Slices that do not stay in the first-level cache are taken apart where each channel, or group of
+/// them, has its own statistics. One of them overflows in float: it alone is done again.
 @Test(
   "Runs of channels agree with Reference",
   arguments: [
@@ -244,8 +244,9 @@ private func agrees(
   let dgamma = bench.read(bench.call.parameterGradients[0], layout.channelCount)
   #expect(error(dgamma, backward["parameter:gamma"]) < bound)
   let dalpha = bench.read(bench.call.parameterGradients[1], 1)
-  // One number that terms of both signs cancel in: of many there remain about as many as their root.
-  let least = Double(layout.count).squareRoot()
+  // Terms of both signs cancel in one number: in float, its error is judged by what is usually left of as
+  // many terms of about 1, the root of their number.
+  let least = wide ? 1e-3 : Double(layout.count).squareRoot()
   #expect(error(dalpha, backward["parameter:alpha"], least: least) < bound)
 }
 

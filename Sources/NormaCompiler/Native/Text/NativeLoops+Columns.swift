@@ -229,8 +229,8 @@ extension NativeLoops {
   /// Two parts of a sum, or of an extreme, as one.
   private func both(_ sum: NativeProgram.Accumulation, _ a: String, _ b: String) -> String {
     switch sum.family {
-    case .max: "extreme(\(a), \(b), 1)"
-    case .min: "extreme(\(a), \(b), 0)"
+    case .max: "nk_max(\(a), \(b))"
+    case .min: "nk_min(\(a), \(b))"
     default: "\(a) + \(b)"
     }
   }

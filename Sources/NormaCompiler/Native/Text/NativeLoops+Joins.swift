@@ -48,7 +48,7 @@ extension NativeLoops {
   /// one sum is made of it and rows are many.
   func isGathered(_ sum: Sum) -> Bool {
     sum.stored.count > 1 && !sum.terms.isTotal && plan.level == .sample
-      && min(plan.sliceRows, plan.blockRows) >= 64
+      && min(program.rowsAtOnce, plan.blockRows) >= 64
       && inner <= 1024 && [.sum, .dot].contains(sum.terms.family)
       && sum.stored.allSatisfy { $0.sum.address.row == 0 }
   }

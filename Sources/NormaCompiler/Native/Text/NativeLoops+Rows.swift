@@ -142,7 +142,7 @@ extension NativeLoops {
     let vectors = inner / lanes
     let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
-    // Short rows have few errors to add up.
+    // Each row joins its own, so that errors do not grow with the number of rows.
     let terms = (inner <= 1024 ? 2 : 1) * NativeLoops.terms
     let most = terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
@@ -214,7 +214,7 @@ extension NativeLoops {
     _ k: Int, _ sum: NativeProgram.Accumulation, _ a: String, _ tail: Int?
   ) -> String {
     let held = tail.map { "nk_if(lanes() < bi(\($0)), \(a), m\(k))" } ?? a
-    return "m\(k) = extreme(m\(k), \(held), \(sum.family == .max ? 1 : 0));"
+    return "m\(k) = \(sum.family == .max ? "nk_max" : "nk_min")(m\(k), \(held));"
   }
 
   /// Adds the body's values to sums of double, along a row.

@@ -132,9 +132,6 @@ struct NativePrelude {
       ud u = {a}, w = {b};
       for (int i = 0; i < n; i++) p[i] += i < W / 2 ? u.s[i % (W / 2)] : w.s[i % (W / 2)];
     }
-    IN vf extreme(vf m, vf v, int largest) {
-      return nk_if(((largest ? v > m : v < m) | (v != v)) & (m == m), v, m);
-    }
     IN void extremes(double *p, i64 stride, vf m, int n, int largest) {
       uf u = {m};
       for (int i = 0; i < n; i++) {
@@ -206,13 +203,13 @@ struct NativePrelude {
     IN ck_double ck_if_double(ck_long k, ck_double a, ck_double b) {
       return (ck_double)((k & (ck_long)a) | (~k & (ck_long)b));
     }
-    #if __has_builtin(__builtin_ia32_minps512) && M == 16
+    #if defined(__AVX512F__) && M == 16 && defined(__clang__)
     #define ck_min(a, b) __builtin_ia32_minps512(a, b, 4)
     #define ck_max(a, b) __builtin_ia32_maxps512(a, b, 4)
     #elif defined(__AVX512F__) && M == 16
     #define ck_min(a, b) __builtin_ia32_minps512_mask(a, b, (ck_float){}, -1, 4)
     #define ck_max(a, b) __builtin_ia32_maxps512_mask(a, b, (ck_float){}, -1, 4)
-    #elif __has_builtin(__builtin_ia32_minps256) && M == 8
+    #elif defined(__AVX__) && M == 8
     #define ck_min(a, b) __builtin_ia32_minps256(a, b)
     #define ck_max(a, b) __builtin_ia32_maxps256(a, b)
     #else

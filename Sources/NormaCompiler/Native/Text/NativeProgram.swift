@@ -80,7 +80,8 @@ struct NativeProgram {
         && (address.row != 0 || plan.blockRows == 1)
         && zip(plan.leadCounts, address.lead).allSatisfy { $0 == 1 || $1 != 0 }
     }
-    /// Whether two sums of one loop have equal terms, and are joined alike: row by row, or of columns.
+    /// Whether two sums of one loop have equal terms. Row by row a total, too, gets one number a row,
+    /// times a factor; of columns a total is one number and the others are arrays.
     func isSame(_ other: Accumulation, byRow: Bool) -> Bool {
       family != .moments && family == other.family && a == other.a && b == other.b
         && (byRow || isTotal == other.isTotal)
@@ -110,7 +111,7 @@ struct NativeProgram {
   private var numbers: [Value: Int] = [:]
   /// Values less one number a row that is two floats: what is left of the first, and the second.
   private(set) var centered: [Int: (near: Source, rest: Source)] = [:]
-  /// Products of those and a factor, which are made in another way.
+  /// Products of those and a factor, by the fma that makes them.
   private var centeredProducts: [Int: (centered: Source, factor: Source)] = [:]
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
@@ -235,7 +236,7 @@ struct NativeProgram {
 
   /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
   /// finite, or all is lost anyway. The factor of a product within the terms comes out only if another
-  /// of the sums has what is left: without it small terms may vanish in float.
+  /// of the sums has what is left: without it small terms may vanish in float, and so they do there.
   func apart(
     _ sum: Accumulation, of sums: [Accumulation], byRow: Bool
   ) -> (sum: Accumulation, factor: Factor?) {

@@ -31,7 +31,8 @@ struct NativeRuns {
       let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
       (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
       guard extent > 1, rowBytes * plan.sliceRows > NativeRuns.bytes else { return nil }
-      let most = max(1, min(extent, NativeRuns.bytes / (rowBytes * rows)))
+      // Runs of about equal length.
+      let most = max(1, NativeRuns.bytes / (rowBytes * rows))
       let count = (extent + most - 1) / most
       length = (extent + count - 1) / count
     default: return nil

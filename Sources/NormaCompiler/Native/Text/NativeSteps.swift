@@ -46,8 +46,8 @@ enum NativeSteps {
       let body =
         switch Int(step.operation) {
         case CK_FOLD_SUM: "\(z) += \(x);"
-        case CK_FOLD_MAX: extreme(z, x, ">")
-        default: extreme(z, x, "<")
+        case CK_FOLD_MAX: "\(z) = nd_max(\(z), \(x));"
+        default: "\(z) = nd_min(\(z), \(x));"
         }
       return loop(kept, ["\(z) = \(start);"]) + loop(extent, [body])
     case CK_STEP_MOMENTS:
@@ -80,10 +80,6 @@ enum NativeSteps {
       let place = "\(step.c.worker != 0 ? "D" : "SD")[\(step.c.offset)]"
       return ["{ int outside = 0;"] + loop(extent, body) + ["if (outside) \(place) = 1; }"]
     }
-  }
-
-  private static func extreme(_ z: String, _ x: String, _ order: String) -> String {
-    "{ double v = \(x); if (\(z) == \(z) && (v != v || v \(order) \(z))) \(z) = v; }"
   }
 
   private static func index(_ offset: Int32, _ strides: [Int64], _ extent: [Int64]) -> String {
