@@ -142,8 +142,11 @@ extension NativeLoops {
     let vectors = inner / lanes
     let unroll = min(sums.count <= 2 ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
-    // Each row joins its own, so that errors do not grow with the number of rows.
-    let terms = (inner <= 1024 ? 2 : 1) * NativeLoops.terms
+    // Short rows with sums of their own have few to join, and few errors to add up. Where many rows add
+    // to one number, equal terms would round the same way in each.
+    let isShort =
+      inner <= 1024 && sums.allSatisfy { $0.stored.allSatisfy { $0.sum.isAlone(in: plan) } }
+    let terms = (isShort ? 2 : 1) * NativeLoops.terms
     let most = terms * unroll * lanes
     func begin(_ count: Int) -> [String] {
       (0..<count).flatMap { u in

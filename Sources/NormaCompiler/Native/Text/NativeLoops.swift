@@ -10,7 +10,7 @@ struct NativeLoops {
   let goesBack: Bool
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7 of the sum of the terms'
-  /// sizes, eight those of rows of at most 1024.
+  /// sizes, eight those of rows of at most 1024 that have a sum each.
   static let terms = 4
   var lanes: Int { program.lanes }
   var inner: Int { plan.inner }
