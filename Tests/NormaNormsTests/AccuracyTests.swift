@@ -119,6 +119,20 @@ struct AccuracyTests {
     }
   }
 
+  @Test(
+    "of long rows, some at a time, and of sums of their columns, also where those overflow in float",
+    arguments: [HardInput.normal, .mean1e4, .huge, .outlier])
+  func longRows(_ input: HardInput) throws {
+    // Runs of 4 rows, of 2 and of 1; slices that are not full, and one that is smaller than a run.
+    for shape in [[13, 771], [3, 771], [5, 1030], [18, 1030], [9, 4099]] {
+      for norm in ["layer", "rms"] {
+        let layout = try TensorLayout(shape: shape, axis: [1])
+        let expected = Expected(norm, input, layout, nil)
+        try compare(expected, .builtIn(), .native(Self.session))
+      }
+    }
+  }
+
   /// What goes in and what must come out.
   struct Expected {
     let norm: String

@@ -5,8 +5,9 @@ extension NativeLoops {
   /// Sums of columns, and what is written with them.
   ///
   /// Sums stay in registers while a few rows pass by, then join those in double. Where something is
-  /// written too and registers are few, rows go from start to end, as memory has them, and their sums
-  /// wait in float, in arrays `F` along a segment of columns.
+  /// written too, and registers or the rows of a run are few, rows go from start to end, as memory has
+  /// them, and their sums wait in float, in arrays `F`: along a segment of columns, or, from run to run,
+  /// along all.
   func columnLoop(
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
@@ -36,7 +37,7 @@ extension NativeLoops {
       lines += group + places
     }
     lines.append("if (!wide) {")
-    if outputs.isEmpty || hasManyRegisters {
+    if outputs.isEmpty || hasManyRegisters && !waits {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
       let loops = everyColumn(vectors: passingVectors(sums, isWritten: !outputs.isEmpty)) {
         passing(sums, outputs, rows: rows, $0, vectors: $1, tail: $2)
@@ -75,20 +76,34 @@ extension NativeLoops {
     return max(1, min(4, 8 / max(count, 1), inner / lanes))
   }
 
-  /// Rows from start to end, segment by segment, with sums that wait in memory.
+  /// Whether sums of columns wait from one run of rows to the next.
+  private var waits: Bool { program.waitingCount > 0 && !pass.outputs.isEmpty }
+
+  /// Rows from start to end, segment by segment or whole, with sums that wait in memory.
   private func alongRows(
     _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int
   ) -> [String] {
-    var lines = [
-      "for (i64 c0 = 0; c0 < \(inner); c0 += \(segment)) {",
-      "const i64 c1 = c0 + \(segment) < \(whole) ? c0 + \(segment) : \(whole);",
-    ]
-    for (k, sum) in sums.map(\.numbered) {
-      for part in parts(sum) {
-        lines.append("float F\(k)\(part)[\(segment)] __attribute__((aligned(64)));")
-        lines.append("for (i64 i = 0; i < \(segment); i++) F\(k)\(part)[i] = \(start(sum));")
+    let arrays = sums.flatMap { sum in
+      parts(sum.terms).map { (name: "F\(sum.number)\($0)", start: start(sum.terms)) }
+    }
+    func begin(_ length: Int) -> [String] {
+      arrays.map { "for (i64 i = 0; i < \(length); i++) \($0.name)[i] = \($0.start);" }
+    }
+    var lines: [String]
+    if waits {
+      lines = ["{ const i64 c0 = 0, c1 = \(whole);"]
+      lines += arrays.enumerated().map {
+        "float *\($1.name) = kept + \(program.waitingStart + $0 * program.waitingStride);"
       }
+      lines += ["if (from == start) {"] + begin(inner) + ["}"]
+    } else {
+      lines = [
+        "for (i64 c0 = 0; c0 < \(inner); c0 += \(segment)) {",
+        "const i64 c1 = c0 + \(segment) < \(whole) ? c0 + \(segment) : \(whole);",
+      ]
+      lines += arrays.map { "float \($0.name)[\(segment)] __attribute__((aligned(64)));" }
+      lines += begin(segment)
     }
     lines.append("i64 r = 0;")
     if together > 1 {
@@ -96,7 +111,7 @@ extension NativeLoops {
       lines += row(sums, outputs, together: together, wide: false) + ["}"]
     }
     lines += ["for (; r < m; r++) {"] + row(sums, outputs, together: 1, wide: false) + ["}"]
-    let joins = everyColumn(segmented: true) { column, _, tail in
+    let joins = everyColumn(segmented: !waits) { column, _, tail in
       sums.flatMap { sum in
         let k = sum.number
         return parts(sum.terms).flatMap { part in
@@ -104,7 +119,8 @@ extension NativeLoops {
         }
       }
     }
-    return lines + totalled(sums, joins) + ["}"]
+    let isLast = "if (to == c->rows || to - start == \(plan.sliceRows))"
+    return lines + [waits ? isLast + " {" : "{"] + totalled(sums, joins) + ["}", "}"]
   }
 
   /// Whether slices are small enough to be read at once.
@@ -313,7 +329,7 @@ extension NativeLoops {
     }
     return lines
       + everyColumn(
-        vectors: wide ? 1 : vectorsTogether, segmented: !wide
+        vectors: wide ? 1 : vectorsTogether, segmented: !wide && !waits
       ) { column, vectors, tail in
         // Everything is read before anything is written: a store holds up loads that only look like
         // reading what it wrote, as those of the next row do where rows are 4 KiB.

@@ -74,7 +74,8 @@ extension NativeLoops {
       lines += everyVector { _, _ in }
     } else {
       let (near, corrections) = nearSums(sums, names)
-      lines += ["if (!wide) {"] + partialSums(near, outputs, body) + corrections + ["} else {"]
+      lines +=
+        ["if (!wide) {"] + partialSums(near, outputs, leaves, body) + corrections + ["} else {"]
       lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
     }
     for loop in sums {
@@ -137,6 +138,7 @@ extension NativeLoops {
   private func partialSums(
     _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
+    _ leaves: [NativeProgram.Source],
     _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody
   ) -> [String] {
     let vectors = inner / lanes
@@ -157,7 +159,8 @@ extension NativeLoops {
       var body = body(tail, column, "_\(partial)")
       accumulate(&body, sums, "_\(partial)", tail: tail)
       let (statements, stores) = filled(body, outputs)
-      return statements + stores
+      let asks = partial * lanes % 16 == 0 ? ahead(leaves, "o + \(column)") : []
+      return asks + statements + stores
     }
     func join(_ count: Int) -> [String] {
       sums.map(\.numbered).map { k, sum in

@@ -90,20 +90,36 @@ struct NativeLoops {
     return (body.statements, stores)
   }
 
-  /// Where results go past the cache, a slice's last pass asks for what the next slice, or run of rows,
-  /// reads, so that memory is read while it is written. It goes to the second-level cache: the first has
-  /// what this pass works on. With vectors of a whole line, the processor itself reads several tensors
-  /// in time where another pass comes first: asking for them was measured to cost a tenth to a quarter
-  /// there. Where a pass is the only one, asking was measured to save a tenth to two thirds.
+  /// Where results go past the cache, memory is asked for what the next slice, or run of rows, reads, so
+  /// that it is read while results are made and written.
+  ///
+  /// With vectors of a whole line, all passes ask, and for the first-level cache, where a run is small
+  /// enough: measured to save a tenth to a third. Otherwise the last pass asks for the second-level
+  /// cache, as the first has what this pass works on; but with vectors of a whole line the processor
+  /// itself reads several tensors in time where another pass comes first: asking was measured to cost a
+  /// tenth to a quarter there, and to save a tenth to two thirds where a pass is the only one.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     let read = tensors(leaves)
-    guard plan.streams, !pass.outputs.isEmpty,
-      lanes < 16 || read.count == 1 || program.passes.count == 1,
+    guard plan.streams else { return [] }
+    let next = program.rowsAtOnce * inner
+    func ask(_ distance: Int, _ locality: Int) -> [String] {
+      read.map { "__builtin_prefetch(t\($0) + \(at) + \(distance), 0, \(locality));" }
+    }
+    let several = lanes >= 16 && program.passes.count > 1
+    let waiting = 4 * program.waitingCount * program.waitingStride
+    if several, plan.readsAhead(rows: program.rowsAtOnce, most: NativeLoops.nearBytes - waiting) {
+      // Passes before the last have both runs in the cache to the end: no more than half of it ahead.
+      return ask(pass.outputs.isEmpty ? min(next, 4096 / max(read.count, 1)) : next, 3)
+    }
+    guard !pass.outputs.isEmpty, !several || read.count == 1,
       plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18)
     else { return [] }
-    let next = program.rowsAtOnce * inner
-    return read.map { "__builtin_prefetch(t\($0) + \(at) + \(next), 0, 2);" }
+    return ask(next, 2)
   }
+
+  /// What a run reads and the sums that wait come to, at most, where the first-level cache still has
+  /// room for what comes next.
+  private static let nearBytes = 40 << 10
 
   /// The tensors among what values need.
   func tensors(_ leaves: [NativeProgram.Source]) -> [Int32] {

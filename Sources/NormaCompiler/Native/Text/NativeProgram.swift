@@ -125,8 +125,20 @@ struct NativeProgram {
   /// How many values of the size of those rows are kept from one pass to another.
   private(set) var keptCount = 0
 
+  /// Arrays of a row's length in which a slice's sums of columns wait in float, while its rows go
+  /// through all passes in runs.
+  private(set) var waitingCount = 0
+  /// How far those are apart.
+  private(set) var waitingStride = 0
+  /// Where they begin, behind the values that are kept.
+  private(set) var waitingStart = 0
+  /// Floats that a slice keeps from pass to pass.
+  var keptFloats: Int { waitingStart + waitingCount * waitingStride }
+
   /// The most floats that are kept: what lies in the cache beside tensors.
-  private static let keptFloats = 1 << 14
+  private static let mostKept = 1 << 14
+  /// The most floats of sums that wait.
+  private static let mostWaiting = 1 << 15
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
 
@@ -229,9 +241,30 @@ struct NativeProgram {
     guard passes.allSatisfy({ $0.accumulations.allSatisfy { (0...1).contains($0.address.inner) } })
     else { return nil }
     let results = passes.flatMap { $0.outputs.map(\.tensor) }
-    runs = NativeRuns(plan, passes, readCount: tensors.subtracting(results).count)
+    let waiting = sumsThatWait(plan)
+    runs = NativeRuns(
+      plan, passes, readCount: tensors.subtracting(results).count, sumsOfColumnsWait: waiting != nil
+    )
     if let runs { rowsAtOnce = runs.length * runs.rows }
     if plan.level != .whole { keepCostlyValues(rowFloats: plan.inner) }
+    waitingStart = (keptCount * rowsAtOnce * plan.inner + 15) / 16 * 16
+    waitingStride = (plan.inner + 15) / 16 * 16
+    if runs != nil { waitingCount = waiting ?? 0 }
+  }
+
+  /// How many arrays sums of columns need to wait in until all rows of a slice have passed; nil where
+  /// they cannot.
+  private func sumsThatWait(_ plan: TilePlan) -> Int? {
+    guard let last = passes.last else { return nil }
+    let columns = passes.map { $0.accumulations.filter { !$0.isByRow } }
+    guard columns.contains(where: { !$0.isEmpty }) else { return 0 }
+    let count = last.accumulations.count
+    guard plan.level == .rows, plan.sliceRows <= 2 * NativeLoops.terms,
+      plan.leadCounts.allSatisfy({ $0 == 1 }), columns.dropLast().allSatisfy(\.isEmpty),
+      !last.outputs.isEmpty, count * plan.inner <= NativeProgram.mostWaiting,
+      last.accumulations.allSatisfy({ $0.across && $0.address.row == 0 && $0.family != .moments })
+    else { return nil }
+    return count
   }
 
   /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
@@ -365,7 +398,7 @@ struct NativeProgram {
         guard case .value(let value) = source, seen.insert(value).inserted else { continue }
         if values[value].isCostly, let first = maker[value] {
           let place = places[value] ?? keptCount
-          guard (place + 1) * rowsAtOnce * rowFloats <= NativeProgram.keptFloats else { continue }
+          guard (place + 1) * rowsAtOnce * rowFloats <= NativeProgram.mostKept else { continue }
           places[value] = place
           keptCount = max(keptCount, place + 1)
           passes[first].keeps[value] = place

@@ -3,9 +3,9 @@ import CKernels
 /// Steps over small arrays as loops in double; what `ck_run_small` does, with every number known.
 enum NativeSteps {
   /// The statements; `SD` and `D` are the shared and the worker's doubles, `SF` and `WF` their floats.
-  /// With an axis, only its indices from `g0` to `g1`.
-  static func text(_ steps: Frozen<ck_step>, part axis: Int? = nil) -> [String] {
-    steps.buffer.flatMap { text($0, axis) }
+  /// With runs, only the indices of one.
+  static func text(_ steps: Frozen<ck_step>, part runs: NativeRuns? = nil) -> [String] {
+    steps.buffer.flatMap { text($0, runs) }
   }
 
   /// Whether a step does each index of an axis by itself.
@@ -13,11 +13,12 @@ enum NativeSteps {
     array(step.extent)[axis] > 1 && array(step.zs)[axis] != 0
   }
 
-  private static func text(_ step: ck_step, _ part: Int?) -> [String] {
+  private static func text(_ step: ck_step, _ runs: NativeRuns?) -> [String] {
     func loop(_ extent: [Int64], _ body: [String]) -> [String] {
       let axes = extent.indices.filter { extent[$0] > 1 }
       let heads = axes.map { k in
-        let (from, to) = k == part ? ("g0", "g1") : ("0", "\(extent[k])")
+        let (from, to) =
+          runs.flatMap { k == $0.axis ? ("g0", $0.end) : nil } ?? ("0", "\(extent[k])")
         return "for (i64 x\(k) = \(from); x\(k) < \(to); x\(k)++) {"
       }
       return ["{"] + heads + body + axes.map { _ in "}" } + ["}"]

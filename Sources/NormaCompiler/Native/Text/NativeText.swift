@@ -115,10 +115,9 @@ struct NativeText {
       "double *SD = c->shared_doubles; float *SF = c->shared_floats;",
       "const i64 start = slice * \(plan.sliceRows);",
       "const i64 rows = c->rows - start < \(plan.sliceRows) ? c->rows - start : \(plan.sliceRows);",
-      program.keptCount == 0
+      program.keptFloats == 0
         ? "float *kept = 0;"
-        : "float kept[\(program.keptCount * program.rowsAtOnce * plan.inner)]"
-          + " __attribute__((aligned(64)));",
+        : "float kept[\(program.keptFloats)] __attribute__((aligned(64)));",
     ]
     let alone = Set(
       program.passes.flatMap(\.accumulations).filter { $0.isAlone(in: plan) }.map { Int($0.offset) }
@@ -172,7 +171,7 @@ struct NativeText {
         if !own.isEmpty { lines += again(own, runs, aside: aside, run + "1);") }
         lines.append("}")
       }
-      lines += NativeSteps.text(plan.passes[number].sliceSteps, part: runs?.axis)
+      lines += NativeSteps.text(plan.passes[number].sliceSteps, part: runs)
     }
     return lines
   }
