@@ -14,29 +14,32 @@ struct NativeRuns {
   /// Rows of one index.
   let rows: Int
 
-  /// The most that a run reads in bytes, so that the first-level cache still has it when it writes. Of
-  /// one tensor it is half of that: the next run's rows come in meanwhile.
-  static let bytes = 1 << 15
+  /// The most that a run reads in bytes, so that the first-level cache still has it when it writes.
+  private static let bytes = 1 << 15
 
   /// Nil where a slice is small or one whole.
   init?(
     _ plan: TilePlan, _ passes: [NativeProgram.Pass], readCount: Int, sumsOfColumnsWait: Bool
   ) {
     let rowBytes = 4 * plan.inner * readCount
-    let bytes = NativeRuns.bytes / (readCount == 1 ? 2 : 1)
     switch plan.level {
     case .rows:
       (axis, extent, rows) = (2, plan.sliceRows, 1)
-      // Sums of columns pay off with 8 rows, in one run or more. Runs are equal, for steps in vectors.
-      let most = max(sumsOfColumnsWait ? 1 : 8, bytes / max(rowBytes, 1))
-      length = most >= 8 ? most / 8 * 8 : most >= 4 ? 4 : most >= 2 ? 2 : 1
+      let most = NativeRuns.bytes / max(rowBytes, 1)
+      if most >= 16 || !sumsOfColumnsWait {
+        // Sums of columns pay off with 8 rows.
+        length = max(8, most / 8 * 8)
+      } else {
+        // Of long rows half as much, as what the next run reads comes in meanwhile: parts of 8 rows.
+        length = most >= 8 ? 4 : most >= 4 ? 2 : 1
+      }
       guard length < extent, passes.count > 1 else { return nil }
     case .sample where plan.form.order == .channelsFirst:
       let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
       (axis, extent, rows) = groups > 1 ? (3, groups, members) : (4, members, 1)
       guard extent > 1, rowBytes * plan.sliceRows > NativeRuns.bytes else { return nil }
       // Runs of about equal length.
-      let most = max(1, bytes / (rowBytes * rows))
+      let most = max(1, NativeRuns.bytes / (rowBytes * rows))
       let count = (extent + most - 1) / most
       length = (extent + count - 1) / count
     default: return nil
@@ -54,14 +57,12 @@ struct NativeRuns {
     let lead = Int(sum.address.lead[2])
     let stride = axis == 3 && lead != 0 ? lead : Int(sum.address.row) * rows
     guard sum.isByRow, each * extent == Int(sum.plane), stride == each else { return nil }
-    return ("g0 * \(each)", isEven ? "\(length * each)" : "(g1 - g0) * \(each)")
+    return ("g0 * \(each)", "(g1 - g0) * \(each)")
   }
 
-  /// Whether all runs are of one length, but for rows that the last slice lacks.
-  private var isEven: Bool { extent % length == 0 }
-
-  /// Where a run's indices end, for steps over small arrays.
-  var end: String { isEven ? "g0 + \(length)" : "g1" }
+  /// Where a run's indices end, for steps over small arrays. A few are a vector, with rows that the last
+  /// slice lacks; more go better in a loop, as they wait for numbers that were stored one by one.
+  var end: String { length < 8 && extent % length == 0 ? "g0 + \(length)" : "g1" }
 
   /// The loop over runs; the last slice of rows may have fewer of them.
   func text(_ body: (_ from: String, _ to: String) -> [String]) -> [String] {
