@@ -64,9 +64,19 @@ struct NativePrelude {
     #endif
     IN vd lo(vf v) { uf u = {v}; return twice(u.h[0]); }
     IN vd hi(vf v) { uf u = {v}; return twice(u.h[1]); }
+    // Two halves as one vector: not put together in memory either.
+    #if !defined(__clang__) && __GNUC__ < 12
+    IN vf both(vh a, vh b) { uf u; u.h[0] = a; u.h[1] = b; return u.v; }
+    #elif W == 16
+    IN vf both(vh a, vh b) {
+      return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    }
+    #else
+    IN vf both(vh a, vh b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
+    #endif
     IN vf narrow(const double *p) {
-      uf u; vd a, b; copy(&a, p, sizeof a); copy(&b, p + W / 2, sizeof b);
-      u.h[0] = __builtin_convertvector(a, vh); u.h[1] = __builtin_convertvector(b, vh); return u.v;
+      vd a, b; copy(&a, p, sizeof a); copy(&b, p + W / 2, sizeof b);
+      return both(__builtin_convertvector(a, vh), __builtin_convertvector(b, vh));
     }
     IN vf narrown(const double *p, int n) {
       uf u = {{}}; for (int i = 0; i < n; i++) u.s[i] = (float)p[i]; return u.v;
