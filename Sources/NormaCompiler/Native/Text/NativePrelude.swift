@@ -8,7 +8,7 @@ struct NativePrelude {
 
   var text: String {
     "#define W \(lanes)\n" + Self.types + Self.vectorMath
-      + Self.operations(prefix: "nk_", type: "vf") + Self.scalarMacros
+      + Self.operations(prefix: "nk_", type: "vf") + Self.choices + Self.scalarMacros
       + Self.operations(prefix: "nd_", type: "double") + Self.call
   }
 
@@ -22,6 +22,16 @@ struct NativePrelude {
         .map { "\(type) \($0)" }.joined(separator: ", ")
       return "IN \(type) \(prefix)\(String(cString: name))(\(operands)) {"
         + " return \(String(cString: formula)); }\n"
+    }.joined()
+  }
+
+  /// Comparisons that a choice between two values may follow, and their signs in C.
+  static let comparisons = ["lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=="]
+
+  /// A comparison and the choice in one, `nk_select_NAME`: without the number between.
+  private static var choices: String {
+    comparisons.sorted { $0.key < $1.key }.map { name, sign in
+      "IN vf nk_select_\(name)(vf a, vf b, vf c, vf d) { return nk_if(a \(sign) b, c, d); }\n"
     }.joined()
   }
 

@@ -338,7 +338,7 @@ struct NativeProgram {
     return .value(values.count - 1)
   }
 
-  /// An operation's result. Where a factor follows a difference from a mean in two floats, the second
+  /// An operation's result. A choice by a comparison is one operation with it. Where a factor follows a difference from a mean in two floats, the second
   /// float goes with the factor: (x - high - low) s is (x - high) s + (-low s), of which a row has one.
   private mutating func value(_ operation: String, _ operands: [Source]) -> Source {
     func plain(_ operation: String, _ operands: [Source]) -> Source {
@@ -371,6 +371,11 @@ struct NativeProgram {
         return plain("fma", [near, factor, plain("fma", inner)])
       }
       return plain(operation, operands)
+    case "select":
+      guard case .value(let index) = operands[0], let comparison = values[index].operation,
+        NativePrelude.comparisons[comparison] != nil
+      else { return plain(operation, operands) }
+      return plain("select_\(comparison)", values[index].operands + operands[1...])
     default: return plain(operation, operands)
     }
   }
