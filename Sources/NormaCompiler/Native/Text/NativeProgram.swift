@@ -137,8 +137,6 @@ struct NativeProgram {
 
   /// The most floats that are kept: what lies in the cache beside tensors.
   private static let mostKept = 1 << 14
-  /// The most floats of sums that wait.
-  private static let mostWaiting = 1 << 15
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
 
@@ -242,9 +240,8 @@ struct NativeProgram {
     else { return nil }
     let results = passes.flatMap { $0.outputs.map(\.tensor) }
     let waiting = sumsThatWait(plan)
-    runs = NativeRuns(
-      plan, passes, readCount: tensors.subtracting(results).count, sumsOfColumnsWait: waiting != nil
-    )
+    let readCount = tensors.subtracting(results).count
+    runs = NativeRuns(plan, passes, readCount: readCount, waitingCount: waiting)
     if let runs { rowsAtOnce = runs.length * runs.rows }
     if plan.level != .whole { keepCostlyValues(rowFloats: plan.inner) }
     waitingStart = (keptCount * rowsAtOnce * plan.inner + 15) / 16 * 16
@@ -261,7 +258,7 @@ struct NativeProgram {
     let count = last.accumulations.count
     guard plan.level == .rows, plan.sliceRows <= 2 * NativeLoops.terms,
       plan.leadCounts.allSatisfy({ $0 == 1 }), columns.dropLast().allSatisfy(\.isEmpty),
-      !last.outputs.isEmpty, count * plan.inner <= NativeProgram.mostWaiting,
+      !last.outputs.isEmpty,
       last.accumulations.allSatisfy({ $0.across && $0.address.row == 0 && $0.family != .moments })
     else { return nil }
     return count

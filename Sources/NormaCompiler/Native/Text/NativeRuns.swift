@@ -19,20 +19,18 @@ struct NativeRuns {
 
   /// Nil where a slice is small or one whole.
   init?(
-    _ plan: TilePlan, _ passes: [NativeProgram.Pass], readCount: Int, sumsOfColumnsWait: Bool
+    _ plan: TilePlan, _ passes: [NativeProgram.Pass], readCount: Int, waitingCount: Int?
   ) {
     let rowBytes = 4 * plan.inner * readCount
     switch plan.level {
     case .rows:
       (axis, extent, rows) = (2, plan.sliceRows, 1)
       let most = NativeRuns.bytes / max(rowBytes, 1)
-      if most >= 16 || !sumsOfColumnsWait {
-        // Sums of columns pay off with 8 rows.
-        length = max(8, most / 8 * 8)
-      } else {
-        // Of long rows half as much, as what the next run reads comes in meanwhile: parts of 8 rows.
-        length = most >= 8 ? 4 : most >= 4 ? 2 : 1
-      }
+      // Of long rows half as much, as what the next run reads comes in meanwhile: parts of 8 rows. Sums
+      // of columns pay off with 8 rows, or with some where they can wait.
+      let half = most >= 8 ? 4 : most >= 4 ? 2 : 1
+      let takesEight = waitingCount.map { $0 > 0 && half == 1 } ?? true
+      length = most >= 16 || takesEight ? max(8, most / 8 * 8) : half
       guard length < extent, passes.count > 1 else { return nil }
     case .sample where plan.form.order == .channelsFirst:
       let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
