@@ -120,14 +120,25 @@ struct AccuracyTests {
   }
 
   @Test(
-    "of long rows, some at a time, and of sums of their columns, also where those overflow in float",
+    "of long rows, some at a time, and of sums of their columns",
     arguments: [HardInput.normal, .mean1e4, .huge, .outlier])
   func longRows(_ input: HardInput) throws {
-    // Runs of 4 rows, of 2 and of 1; slices that are not full, and one that is smaller than a run.
-    for shape in [[13, 771], [3, 771], [5, 1030], [18, 1030], [9, 4099]] {
+    // Forward or backward in runs of 4 rows, of 2 and of 1; last slices with fewer rows than a run.
+    for shape in [[7, 400], [13, 771], [9, 771], [3, 771], [18, 1030], [9, 4099]] {
       for norm in ["layer", "rms"] {
         let layout = try TensorLayout(shape: shape, axis: [1])
         let expected = Expected(norm, input, layout, nil)
+        try compare(expected, .builtIn(), .native(Self.session))
+      }
+    }
+  }
+
+  @Test("of sums of columns that overflow in float while their rows go by")
+  func overflowingColumns() throws {
+    for shape in [[17, 771], [17, 200]] {
+      for norm in ["layer", "rms"] {
+        let layout = try TensorLayout(shape: shape, axis: [1])
+        let expected = Expected(norm, .normal, layout, nil, overflows: true)
         try compare(expected, .builtIn(), .native(Self.session))
       }
     }
@@ -149,9 +160,11 @@ struct AccuracyTests {
     /// Which elements share statistics.
     let sets: [Int]
 
+    /// `overflows`: gradients of the first 8 rows add up to more than a float holds, and the next 8 rows
+    /// are the same with gradients of opposite sign.
     init(
       _ norm: String, _ input: HardInput, _ layout: TensorLayout, _ epsilon: Double?,
-      _ mode: Mode = .train
+      _ mode: Mode = .train, overflows: Bool = false
     ) {
       var random = RandomSource(seed: 7, purpose: "rest")
       func draw(_ around: Double) -> [Float] {
@@ -159,12 +172,18 @@ struct AccuracyTests {
       }
       (self.norm, self.input, self.layout, self.mode) = (norm, input, layout, mode)
       self.epsilon = epsilon ?? (norm == "rms" ? 1e-6 : 1e-5)
-      x = input.values(layout.count)
+      var x = input.values(layout.count)
       gamma = draw(0.75)
       beta = norm == "rms" ? [] : draw(0.1)
       if mode == .infer { running = (draw(Double(x[0])), draw(0.5)) }
       let scale = input.gradientScale(epsilon)
-      dy = (0..<layout.count).map { _ in Float(scale * random.normal()) }
+      var dy = (0..<layout.count).map { _ in Float(scale * random.normal()) }
+      if overflows {
+        let eight = 8 * layout.channelCount
+        dy = dy.map { _ in Float(6e37 * (0.75 + 0.5 * random.uniform())) }
+        for i in 0..<eight { (x[eight + i], dy[eight + i]) = (x[i], -dy[i]) }
+      }
+      (self.x, self.dy) = (x, dy)
       let exact = TwoPassNorm(
         norm: norm, layout: layout, groups: norm == "group" ? 2 : 1, epsilon: self.epsilon,
         gamma: gamma, beta: beta)

@@ -64,7 +64,7 @@ extension NativeLoops {
   /// Vectors of a row that are written together: a line of the cache where it goes past that.
   private var vectorsTogether: Int { plan.streams ? lineVectors : 1 }
 
-  /// Whether sums stay at hand while results are made: with vectors of a whole line there are 32.
+  /// Whether there are registers for many sums beside the rest: with vectors of a whole line, 32 in all.
   var hasManyRegisters: Bool { lanes >= 16 }
 
   /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
@@ -96,7 +96,7 @@ extension NativeLoops {
       lines += arrays.enumerated().map {
         "float *\($1.name) = kept + \(program.waitingStart + $0 * program.waitingStride);"
       }
-      lines += ["if (from == start) {"] + begin(inner) + ["}"]
+      lines += ["if (from == start) {"] + begin(program.waitingStride) + ["}"]
     } else {
       lines = [
         "for (i64 c0 = 0; c0 < \(inner); c0 += \(segment)) {",
@@ -119,8 +119,8 @@ extension NativeLoops {
         }
       }
     }
-    let isLast = "if (to == c->rows || to - start == \(plan.sliceRows))"
-    return lines + [waits ? isLast + " {" : "{"] + totalled(sums, joins) + ["}", "}"]
+    let isLastRun = "to == c->rows || to - start == \(plan.sliceRows)"
+    return lines + [waits ? "if (\(isLastRun)) {" : "{"] + totalled(sums, joins) + ["}", "}"]
   }
 
   /// Whether slices are small enough to be read at once.

@@ -142,7 +142,8 @@ extension NativeLoops {
     _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody
   ) -> [String] {
     let vectors = inner / lanes
-    let unroll = min(sums.count <= (hasManyRegisters ? 4 : 2) ? 4 : 2, max(vectors, 1))
+    let count = sums.reduce(0) { $0 + parts($1.terms).count }
+    let unroll = min(count <= (hasManyRegisters ? 4 : 2) ? 4 : 2, max(vectors, 1))
     let blocked = vectors / unroll * unroll * lanes
     // Short rows with sums of their own have few to join, and few errors to add up. Where many rows add
     // to one number, equal terms would round the same way in each.

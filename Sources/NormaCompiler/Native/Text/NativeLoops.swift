@@ -93,11 +93,12 @@ struct NativeLoops {
   /// Where results go past the cache, memory is asked for what the next slice, or run of rows, reads, so
   /// that it is read while results are made and written.
   ///
-  /// With vectors of a whole line, all passes ask, and for the first-level cache, where a run is small
-  /// enough: measured to save a tenth to a third. Otherwise the last pass asks for the second-level
-  /// cache, as the first has what this pass works on; but with vectors of a whole line the processor
-  /// itself reads several tensors in time where another pass comes first: asking was measured to cost a
-  /// tenth to a quarter there, and to save a tenth to two thirds where a pass is the only one.
+  /// With vectors of a whole line, each of several passes asks, and for the first-level cache, where a run
+  /// is small enough: measured to save a tenth to a third where that cache has 48 KiB. Otherwise a pass
+  /// that writes asks for the second-level cache, as the first has what it works on; but with vectors of
+  /// a whole line the processor itself reads several tensors in time where another pass comes first:
+  /// asking was measured to cost a tenth to a quarter there, and to save a tenth to two thirds where a
+  /// pass is the only one.
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     let read = tensors(leaves)
     guard plan.streams else { return [] }
@@ -108,7 +109,7 @@ struct NativeLoops {
     let several = lanes >= 16 && program.passes.count > 1
     let waiting = 4 * program.waitingCount * program.waitingStride
     if several, plan.readsAhead(rows: program.rowsAtOnce, most: NativeLoops.nearBytes - waiting) {
-      // Passes before the last have both runs in the cache to the end: no more than half of it ahead.
+      // What a pass reads that writes nothing is read again: no more than 16 KiB come in beside it.
       return ask(pass.outputs.isEmpty ? min(next, 4096 / max(read.count, 1)) : next, 3)
     }
     guard !pass.outputs.isEmpty, !several || read.count == 1,

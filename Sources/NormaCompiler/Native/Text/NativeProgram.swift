@@ -135,7 +135,7 @@ struct NativeProgram {
   /// Floats that a slice keeps from pass to pass.
   var keptFloats: Int { waitingStart + waitingCount * waitingStride }
 
-  /// The most floats that are kept: what lies in the cache beside tensors.
+  /// The most floats of values that are kept: what lies in the cache beside tensors.
   private static let mostKept = 1 << 14
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
@@ -244,24 +244,23 @@ struct NativeProgram {
     runs = NativeRuns(plan, passes, readCount: readCount, waitingCount: waiting)
     if let runs { rowsAtOnce = runs.length * runs.rows }
     if plan.level != .whole { keepCostlyValues(rowFloats: plan.inner) }
-    waitingStart = (keptCount * rowsAtOnce * plan.inner + 15) / 16 * 16
-    waitingStride = (plan.inner + 15) / 16 * 16
+    func aligned(_ floats: Int) -> Int { (floats + 15) / 16 * 16 }
+    waitingStart = aligned(keptCount * rowsAtOnce * plan.inner)
+    waitingStride = aligned(plan.inner)
     if runs != nil { waitingCount = waiting ?? 0 }
   }
 
-  /// How many arrays sums of columns need to wait in until all rows of a slice have passed; nil where
-  /// they cannot.
+  /// How many arrays sums of columns need at most to wait in until all rows of a slice have passed; nil
+  /// where they cannot.
   private func sumsThatWait(_ plan: TilePlan) -> Int? {
     guard let last = passes.last else { return nil }
     let columns = passes.map { $0.accumulations.filter { !$0.isByRow } }
     guard columns.contains(where: { !$0.isEmpty }) else { return 0 }
-    let count = last.accumulations.count
     guard plan.level == .rows, plan.sliceRows <= 2 * NativeLoops.terms,
-      plan.leadCounts.allSatisfy({ $0 == 1 }), columns.dropLast().allSatisfy(\.isEmpty),
-      !last.outputs.isEmpty,
-      last.accumulations.allSatisfy({ $0.across && $0.address.row == 0 && $0.family != .moments })
+      columns.dropLast().allSatisfy(\.isEmpty), !last.outputs.isEmpty,
+      last.accumulations.allSatisfy({ $0.across && $0.family != .moments })
     else { return nil }
-    return count
+    return last.accumulations.count
   }
 
   /// What is added up, and the factor that all its terms have: one a row, or one a column. Factors are
@@ -335,8 +334,9 @@ struct NativeProgram {
     return .value(values.count - 1)
   }
 
-  /// An operation's result. A choice by a comparison is one operation with it. Where a factor follows a difference from a mean in two floats, the second
-  /// float goes with the factor: (x - high - low) s is (x - high) s + (-low s), of which a row has one.
+  /// An operation's result. A comparison and the choice that it decides are one operation. Where a factor
+  /// follows a difference from a mean in two floats, the second float goes with the factor:
+  /// (x - high - low) s is (x - high) s + (-low s), of which a row has one.
   private mutating func value(_ operation: String, _ operands: [Source]) -> Source {
     func plain(_ operation: String, _ operands: [Source]) -> Source {
       number(Value(operation: operation, operands: operands, address: nil))

@@ -4,7 +4,8 @@ import NormaCore
 /// Runs of a slice's rows that go through all passes while they stay in the cache.
 ///
 /// Where each row has statistics, or they belong to a channel or to a group of channels, and channels
-/// are rows, nothing that one run finds is wanted by another of the same slice.
+/// are rows, nothing that one run finds is wanted by another of the same slice, but for sums of columns,
+/// which wait until all runs have passed.
 struct NativeRuns {
   /// The role along which a slice is taken apart: its number in the order of small arrays.
   let axis: Int
@@ -14,7 +15,7 @@ struct NativeRuns {
   /// Rows of one index.
   let rows: Int
 
-  /// The most that a run reads in bytes, so that the first-level cache still has it when it writes.
+  /// About the most that a run reads in bytes, so that the first-level cache still has it when it writes.
   private static let bytes = 1 << 15
 
   /// Nil where a slice is small or one whole.
@@ -26,11 +27,11 @@ struct NativeRuns {
     case .rows:
       (axis, extent, rows) = (2, plan.sliceRows, 1)
       let most = NativeRuns.bytes / max(rowBytes, 1)
-      // Of long rows half as much, as what the next run reads comes in meanwhile: parts of 8 rows. Sums
-      // of columns pay off with 8 rows, or with some where they can wait.
-      let half = most >= 8 ? 4 : most >= 4 ? 2 : 1
-      let takesEight = waitingCount.map { $0 > 0 && half == 1 } ?? true
-      length = most >= 16 || takesEight ? max(8, most / 8 * 8) : half
+      // Of long rows half as much, as what the next run reads comes in meanwhile: 4, 2 or 1 of a slice's
+      // 8. Sums of columns pay off with 8 rows, or with fewer, but not one by one, where they can wait.
+      let few = most >= 8 ? 4 : most >= 4 ? 2 : 1
+      let takesEight = waitingCount.map { $0 > 0 && few == 1 } ?? true
+      length = most >= 16 || takesEight ? max(8, most / 8 * 8) : few
       guard length < extent, passes.count > 1 else { return nil }
     case .sample where plan.form.order == .channelsFirst:
       let (groups, members) = (plan.extents.counts[3], plan.extents.counts[4])
@@ -58,8 +59,8 @@ struct NativeRuns {
     return ("g0 * \(each)", "(g1 - g0) * \(each)")
   }
 
-  /// Where a run's indices end, for steps over small arrays. A few are a vector, with rows that the last
-  /// slice lacks; more go better in a loop, as they wait for numbers that were stored one by one.
+  /// Where a run's indices end, for steps over small arrays. Of a few the number is fixed, counting rows
+  /// that the last slice lacks, so that they are a vector; with more that was measured to be slower.
   var end: String { length < 8 && extent % length == 0 ? "g0 + \(length)" : "g1" }
 
   /// The loop over runs; the last slice of rows may have fewer of them.
