@@ -133,6 +133,12 @@ struct AccuracyTests {
     }
   }
 
+  @Test("of rows whose results are written past the cache, one after the other")
+  func manyRows() throws {
+    let layout = try TensorLayout(shape: [4099, 1024], axis: [1])
+    try compare(Expected("layer", .normal, layout, nil), .builtIn(), .native(Self.session))
+  }
+
   @Test("of sums of columns that overflow in float while their rows go by")
   func overflowingColumns() throws {
     for shape in [[17, 771], [17, 200]] {

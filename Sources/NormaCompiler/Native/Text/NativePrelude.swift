@@ -8,7 +8,7 @@ struct NativePrelude {
 
   var text: String {
     "#define W \(lanes)\n" + Self.types + Self.vectorMath
-      + Self.operations(prefix: "nk_", type: "vf") + Self.choices + Self.scalarMacros
+      + Self.operations(prefix: "nk_", type: "vf") + Self.choiceFunctions + Self.scalarMacros
       + Self.operations(prefix: "nd_", type: "double") + Self.call
   }
 
@@ -25,13 +25,21 @@ struct NativePrelude {
     }.joined()
   }
 
-  /// Comparisons that a choice between two values may follow, and their signs in C.
-  static let comparisons = ["lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=="]
+  /// The comparisons of the C table by name, each as a choice between c and d where it is 1 or 0.
+  static let choices: [String: String] = {
+    let oneOrZero = "CK_N(1), CK_N(0))"
+    return (0..<Int32(CK_OP_COUNT)).reduce(into: [:]) { choices, i in
+      guard let name = ck_operation_name(i), let text = ck_operation_formula(i) else { return }
+      let formula = String(cString: text)
+      guard formula.hasSuffix(oneOrZero) else { return }
+      choices[String(cString: name)] = formula.dropLast(oneOrZero.count) + "c, d)"
+    }
+  }()
 
-  /// A comparison and the choice in one, `nk_select_NAME`: without the number between.
-  private static var choices: String {
-    comparisons.sorted { $0.key < $1.key }.map { name, sign in
-      "IN vf nk_select_\(name)(vf a, vf b, vf c, vf d) { return nk_if(a \(sign) b, c, d); }\n"
+  /// Those as functions `nk_select_NAME`: without the number between a comparison and a choice by it.
+  private static var choiceFunctions: String {
+    choices.sorted { $0.key < $1.key }.map { name, formula in
+      "IN vf nk_select_\(name)(vf a, vf b, vf c, vf d) { return \(formula); }\n"
     }.joined()
   }
 

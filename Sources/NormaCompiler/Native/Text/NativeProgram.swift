@@ -370,7 +370,7 @@ struct NativeProgram {
       return plain(operation, operands)
     case "select":
       guard case .value(let index) = operands[0], let comparison = values[index].operation,
-        NativePrelude.comparisons[comparison] != nil
+        NativePrelude.choices[comparison] != nil
       else { return plain(operation, operands) }
       return plain("select_\(comparison)", values[index].operands + operands[1...])
     default: return plain(operation, operands)
