@@ -8,8 +8,8 @@
 enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
 
 /* Two sums p and q of a few lines of a row, from i on. */
-#define CHAINS_OF_ROW(ADD) \
-  ptrdiff_t end = i + (n <= SHORT ? 2 : 1) * CHAINS * TERMS * CK_LINE_FLOATS; \
+#define CHAINS_OF_ROW(short_rows, ADD) \
+  ptrdiff_t end = i + (n <= (short_rows) ? 2 : 1) * CHAINS * TERMS * CK_LINE_FLOATS; \
   if (end > whole) end = whole; \
   ck_line p[CHAINS] = {{0}}, q[CHAINS] = {{0}}; \
   for (; i + CHAINS * CK_LINE_FLOATS <= end; i += CK_LINE_FLOATS) { \
@@ -58,7 +58,7 @@ CK_INLINE_LINE void add_sums(double *z, const ck_wide_line *sums) {
 /* --- sums of products and of their first factors --- */
 
 /* In double, number by number, whatever the strides. */
-static void exact_sums(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t start, ptrdiff_t end) {
+static void exact_sums_of_one(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t start, ptrdiff_t end) {
   const ck_fused *v = &s->values;
   const ck_operand a = v->a, b = v->b, c = v->c, d = v->d, e = v->e, f = v->f;
   for (ptrdiff_t r = from; r < to; r++) {
@@ -73,10 +73,16 @@ static void exact_sums(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t
   }
 }
 
-/* What is known when a variant is compiled: how operands vary, and which sums are wanted. */
+static void exact_sums(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t start, ptrdiff_t end) {
+  for (; s; s = s->twin) exact_sums_of_one(s, from, to, start, end);
+}
+
+/* What is known when a variant is compiled: how operands vary, which sums are wanted, and whether twins
+   share them, so that d and f come last. */
 typedef struct {
   int stats, factors; /* -1: there are none */
   int products, firsts;
+  int shared;
 } variant;
 
 #define FIRST \
@@ -84,8 +90,10 @@ typedef struct {
                  : ck_load_line(e_row + i) * CK_LINE_AT(f, k.factors == 1))
 #define SECOND \
   (k.stats < 0 ? ck_load_line(a_row + i) \
-               : CK_CENTER(ck_load_line(a_row + i), CK_LINE_AT(b, k.stats == 1), \
-                           CK_LINE_AT(c, k.stats == 1), CK_LINE_AT(d, k.stats == 1)))
+   : k.shared \
+     ? (ck_load_line(a_row + i) - CK_LINE_AT(b, k.stats == 1)) - CK_LINE_AT(c, k.stats == 1) \
+     : CK_CENTER(ck_load_line(a_row + i), CK_LINE_AT(b, k.stats == 1), CK_LINE_AT(c, k.stats == 1), \
+                 CK_LINE_AT(d, k.stats == 1)))
 #define ADD_TO(sum, other) \
   { \
     ck_line first = FIRST; \
@@ -101,6 +109,35 @@ typedef struct {
   CK_ROW(a) CK_ROW(b) CK_ROW(c) CK_ROW(d) CK_ROW(e) CK_ROW(f) \
   CK_ALL(b) CK_ALL(c) CK_ALL(d) CK_ALL(f)
 
+/* What twins share goes to each with its own factors: what row r has one of, and a line of columns from i
+   on. */
+static void add_row_to_twins(const ck_sums *s, ptrdiff_t r, double products, double firsts) {
+  for (; s; s = s->twin) {
+    const ck_operand d = s->values.d, f = s->values.f;
+    const double factor = (double)f.data[r * f.row_stride];
+    if (s->products.data)
+      s->products.data[r * s->products.row_stride] +=
+          products * factor * (double)d.data[r * d.row_stride];
+    if (s->firsts.data) s->firsts.data[r * s->firsts.row_stride] += firsts * factor;
+  }
+}
+CK_INLINE_LINE void factors_of_columns(ck_wide_line *z, const ck_operand *o, ptrdiff_t i) {
+  const ck_line line = o->inner_stride ? ck_load_line(o->data + i) : ck_fill_line(o->data[0]);
+  z[0] *= ck_low_half(line);
+  z[1] *= ck_high_half(line);
+}
+CK_INLINE_LINE void add_columns_to_twins(const ck_sums *s, ptrdiff_t i, const ck_wide_line *products,
+                                         const ck_wide_line *firsts) {
+  for (; s; s = s->twin) {
+    ck_wide_line p[2] = {products[0], products[1]}, q[2] = {firsts[0], firsts[1]};
+    factors_of_columns(p, &s->values.d, i);
+    factors_of_columns(p, &s->values.f, i);
+    factors_of_columns(q, &s->values.f, i);
+    if (s->products.data) add_sums(s->products.data + i, p);
+    if (s->firsts.data) add_sums(s->firsts.data + i, q);
+  }
+}
+
 CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, const variant k) {
 #pragma clang fp contract(fast)
   OPERANDS
@@ -110,7 +147,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
     ROWS
     ck_wide_line products = {0}, firsts = {0};
     for (ptrdiff_t i = 0; i < whole;) {
-      CHAINS_OF_ROW(ADD)
+      CHAINS_OF_ROW(k.shared ? 0 : SHORT, ADD) /* what twins share is added up over many rows */
       if (k.products) products += halves(p);
       if (k.firsts) firsts += halves(q);
     }
@@ -125,8 +162,11 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
       exact_sums(s, r, r + 1, 0, n);
       continue;
     }
-    if (k.products) s->products.data[r * s->products.row_stride] += p;
-    if (k.firsts) s->firsts.data[r * s->firsts.row_stride] += q;
+    if (k.shared) add_row_to_twins(s, r, p, q);
+    else {
+      if (k.products) s->products.data[r * s->products.row_stride] += p;
+      if (k.firsts) s->firsts.data[r * s->firsts.row_stride] += q;
+    }
     if (whole == 0) exact_sums(s, r, r + 1, 0, n);
   }
 }
@@ -154,6 +194,10 @@ CK_INLINE_LINE void sums_of_lines(const ck_sums *s, ptrdiff_t rows, const varian
       exact_sums(s, 0, rows, i, i + CK_LINE_FLOATS);
       continue;
     }
+    if (k.shared) {
+      add_columns_to_twins(s, i, of, firsts[j]);
+      continue;
+    }
     if (k.products) add_sums(s->products.data + i, of);
     if (k.firsts) add_sums(s->firsts.data + i, firsts[j]);
   }
@@ -178,12 +222,12 @@ static ck_sums row_of(const ck_sums *s, ptrdiff_t r) {
 
 typedef void (*sums_function)(const ck_sums *, ptrdiff_t, ptrdiff_t);
 
-#define VARIANT(name, stats, factors, products, firsts) \
+#define VARIANT(name, ...) \
   CK_CLONES static void rows_##name(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) { \
-    sums_of_rows(s, rows, n, (variant){stats, factors, products, firsts}); \
+    sums_of_rows(s, rows, n, (variant){__VA_ARGS__}); \
   } \
   CK_CLONES static void columns_##name(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) { \
-    sums_of_columns(s, rows, n, (variant){stats, factors, products, firsts}); \
+    sums_of_columns(s, rows, n, (variant){__VA_ARGS__}); \
   }
 VARIANT(firsts_bare, -1, -1, 0, 1)
 VARIANT(firsts_row, -1, 0, 0, 1)
@@ -196,6 +240,9 @@ VARIANT(both_bare, -1, -1, 1, 1)
 VARIANT(both_row_row, 0, 0, 1, 1)
 VARIANT(both_row_column, 0, 1, 1, 1)
 VARIANT(both_column_column, 1, 1, 1, 1)
+VARIANT(shared_bare, -1, -1, 1, 1, 1)
+VARIANT(shared_row, 0, -1, 1, 1, 1)
+VARIANT(shared_column, 1, -1, 1, 1, 1)
 
 void ck_accumulate_sums(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) {
   const ck_accumulator *acc = s->firsts.data ? &s->firsts : &s->products;
@@ -219,6 +266,11 @@ void ck_accumulate_sums(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n) {
       {PAIR(products_bare), PAIR(products_row_row), PAIR(products_row_column),
        PAIR(products_column_column)},
       {PAIR(both_bare), PAIR(both_row_row), PAIR(both_row_column), PAIR(both_column_column)}};
+  static const sums_function shared[3][2] = {PAIR(shared_bare), PAIR(shared_row), PAIR(shared_column)};
+  if (s->twin) {
+    shared[s->is_bare ? 0 : s->values.stats_vary ? 2 : 1][!across_rows](s, rows, n);
+    return;
+  }
   int kind = s->is_bare ? 0 : s->values.stats_vary ? 3 : s->values.factors_vary ? 2 : 1;
   if (s->products.data) products[s->firsts.data != 0][kind][!across_rows](s, rows, n);
   else firsts[s->is_bare ? 0 : s->values.factors_vary ? 2 : 1][!across_rows](s, rows, n);
@@ -288,7 +340,7 @@ CK_INLINE_LINE void moments_of_rows(ck_accumulator acc, ck_operand a, ptrdiff_t 
     const ck_line k = ck_fill_line((float)shift[at]);
     ck_wide_line sum = {0}, squares = {0};
     for (ptrdiff_t i = 0; i < whole;) {
-      CHAINS_OF_ROW(ADD_MOMENT)
+      CHAINS_OF_ROW(SHORT, ADD_MOMENT)
       sum += halves(p);
       squares += halves(q);
     }

@@ -8,7 +8,21 @@
 /* Rows written past the cache start where a line does; what is read next may be asked for meanwhile. The
    last line overlaps the one before where rows do not end with a line: it is made before anything is
    written, as that may be what is read. */
+#define WRITE_PAIRS(FORMULA) \
+  for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) { \
+    ck_line first = FORMULA(CK_LINE_AT); \
+    i += CK_LINE_FLOATS; \
+    ck_line second = FORMULA(CK_LINE_AT); \
+    i -= CK_LINE_FLOATS; \
+    ck_store_line(zr + i, first); \
+    ck_store_line(zr + i + CK_LINE_FLOATS, second); \
+  }
 #define WRITE(FORMULA, AHEAD) \
+  if (pairs) { \
+    ptrdiff_t i = 0; \
+    WRITE_PAIRS(FORMULA) \
+    continue; \
+  } \
   const int ends_within = n > CK_LINE_FLOATS && n % CK_LINE_FLOATS != 0; \
   ptrdiff_t i = n - CK_LINE_FLOATS; \
   ck_line last = {0}; \
@@ -20,14 +34,7 @@
       ck_stream_line(zr + i, FORMULA(CK_LINE_AT)); \
     } \
   } else { \
-    for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) { \
-      ck_line first = FORMULA(CK_LINE_AT); \
-      i += CK_LINE_FLOATS; \
-      ck_line second = FORMULA(CK_LINE_AT); \
-      i -= CK_LINE_FLOATS; \
-      ck_store_line(zr + i, first); \
-      ck_store_line(zr + i + CK_LINE_FLOATS, second); \
-    } \
+    WRITE_PAIRS(FORMULA) \
     for (; i + CK_LINE_FLOATS <= n; i += CK_LINE_FLOATS) ck_store_line(zr + i, FORMULA(CK_LINE_AT)); \
   } \
   if (ends_within) ck_store_line(zr + n - CK_LINE_FLOATS, last); \
@@ -38,7 +45,7 @@
   (CK_CENTER(AT(a, 1), AT(b, stats), AT(c, stats), AT(d, stats)) * AT(f, factors) + AT(h, factors))
 
 CK_INLINE_LINE void normalize(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n,
-                              const int stats, const int factors) {
+                              const int stats, const int factors, const int pairs) {
 #pragma clang fp contract(fast)
   const ck_operand a = s->a, b = s->b, c = s->c, d = s->d, f = s->f, h = s->h;
   for (ptrdiff_t r = 0; r < rows; r++) {
@@ -54,7 +61,7 @@ CK_INLINE_LINE void normalize(ck_output out, const ck_fused *s, ptrdiff_t rows, 
    (AT(e, 1) * AT(f, factors) * AT(g, stats) + AT(h, stats)))
 
 CK_INLINE_LINE void gradient(ck_output out, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n,
-                             const int stats, const int factors) {
+                             const int stats, const int factors, const int pairs) {
 #pragma clang fp contract(fast)
   const ck_operand a = s->a, b = s->b, c = s->c, d = s->d, e = s->e, f = s->f, g = s->g, h = s->h;
   const int asks = !CK_IS_WIDE;
@@ -120,17 +127,22 @@ static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int c
 #define SHARED_BY_NORMALIZE are_shared(z, n, (ck_operand[]){s->b, s->c, s->d, s->f, s->h}, 5)
 #define SHARED_BY_GRADIENT are_shared(z, n, (ck_operand[]){s->b, s->c, s->d, s->f, s->g, s->h}, 6)
 
+/* Rows of an even number of lines, not written past the cache, are all that the first loop knows of: the
+   other needs more numbers at hand than there are registers. */
+#define IN_PAIRS(name, z, s, rows, n, stats, factors) \
+  if (!z.stream && n % (2 * CK_LINE_FLOATS) == 0) name(z, s, rows, n, stats, factors, 1); \
+  else name(z, s, rows, n, stats, factors, 0);
 #define VARIANTS(name, SHARED) \
   CK_CLONES static void name##_row_row(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
-    name(z, s, rows, n, 0, 0); \
+    IN_PAIRS(name, z, s, rows, n, 0, 0) \
   } \
   CK_CLONES static void name##_row_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
                                           ptrdiff_t n) { \
-    name(z, s, rows, n, 0, 1); \
+    IN_PAIRS(name, z, s, rows, n, 0, 1) \
   } \
   CK_CLONES static void name##_column_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
                                              ptrdiff_t n) { \
-    name(z, s, rows, n, 1, 1); \
+    IN_PAIRS(name, z, s, rows, n, 1, 1) \
   } \
   CK_CLONES static void name##_shared(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
     CK_EACH_LINES(n, name##_lines, z, s, rows) \

@@ -16,7 +16,7 @@ typedef double ck_wide_line __attribute__((vector_size(64), aligned(8)));
 
 CK_INLINE_LINE ck_line ck_load_line(const float *p) { return *(const ck_line *)p; }
 CK_INLINE_LINE void ck_store_line(float *p, ck_line v) { *(ck_line *)p = v; }
-CK_INLINE_LINE ck_line ck_fill_line(float x) { return (ck_line){} + x; }
+CK_INLINE_LINE ck_line ck_fill_line(float x) { return x - (ck_line){}; }
 
 /* Writes past the cache; p is a multiple of 64 bytes. */
 CK_INLINE_LINE void ck_stream_line(float *p, ck_line v) {

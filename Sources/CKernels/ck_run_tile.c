@@ -1,6 +1,8 @@
 /* Runs the instructions of a program on one tile. */
-#include "ck_tiles.h"
+#include "ck_line.h"
 #include "ck_operations.h"
+#include "ck_target.h"
+#include "ck_tiles.h"
 
 /* The address of an operand for this tile. */
 static ck_operand resolve(const ck_view *view, const ck_program *program, const ck_memory *memory,
@@ -89,17 +91,27 @@ static void write_fused(const ck_instruction *in, const ck_program *program,
   else ck_gradient(out, &values, tile->rows, tile->inner);
 }
 
+static ck_sums resolve_sums(const ck_instruction *in, const ck_program *program,
+                            const ck_memory *memory, const ck_tile *tile) {
+  return (ck_sums){.values = resolve_fused(in, program, memory, tile),
+                   .products = resolve_accumulator(in, in->accumulator, memory, tile),
+                   .firsts = resolve_accumulator(in, in->second_accumulator, memory, tile),
+                   .is_bare = in->is_bare,
+                   .is_square = in->is_square};
+}
+
 static void add_sums(const ck_instruction *in, const ck_program *program, const ck_memory *memory,
                      const ck_tile *tile) {
-  ck_sums sums = {.values = resolve_fused(in, program, memory, tile),
-                  .products = resolve_accumulator(in, in->accumulator, memory, tile),
-                  .firsts = resolve_accumulator(in, in->second_accumulator, memory, tile),
-                  .is_bare = in->is_bare,
-                  .is_square = in->is_square};
+  ck_sums sums = resolve_sums(in, program, memory, tile), twin;
+  if (in->is_shared) {
+    twin = resolve_sums(in + 1, program, memory, tile);
+    sums.twin = &twin;
+  }
   ck_accumulate_sums(&sums, tile->rows, tile->inner);
 }
 
-/* Sums of columns go through rows a few lines at a time; memory is asked for in its own order before. */
+/* Sums of columns go through rows a few lines at a time: where rows have more of them, memory is asked
+   for in its own order before. */
 static void ask_for(const ck_view *view, const ck_memory *memory, const ck_tile *tile) {
   if (view->kind != CK_VIEW_TENSOR || tile->row_pitch != tile->inner) return;
   const float *data = memory->tensors[view->index] + tile->offset;
@@ -107,7 +119,8 @@ static void ask_for(const ck_view *view, const ck_memory *memory, const ck_tile 
 }
 
 static void prepare(const ck_instruction *in, const ck_memory *memory, const ck_tile *tile) {
-  if (in->target.inner_stride == 0) return;
+  const int at_once = (CK_IS_WIDE ? CK_LINES : 2) * CK_LINE_FLOATS;
+  if (in->target.inner_stride == 0 || tile->inner <= at_once) return;
   if (in->what == CK_DO_MOMENTS || in->what == CK_DO_SUMS) ask_for(&in->a, memory, tile);
   if (in->what == CK_DO_SUMS) ask_for(&in->e, memory, tile);
 }
@@ -134,7 +147,10 @@ void ck_run_tile(const ck_program *program, const ck_memory *memory, const ck_ti
       }
       case CK_DO_NORMALIZE:
       case CK_DO_GRADIENT: write_fused(in, program, memory, tile); break;
-      case CK_DO_SUMS: add_sums(in, program, memory, tile); break;
+      case CK_DO_SUMS:
+        add_sums(in, program, memory, tile);
+        k += in->is_shared;
+        break;
       case CK_DO_MOMENTS:
         ck_accumulate_moments(resolve_accumulator(in, in->accumulator, memory, tile), a, tile->rows,
                               tile->inner);

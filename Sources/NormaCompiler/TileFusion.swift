@@ -26,7 +26,7 @@ struct TileFusion {
     }
     let dots = passes.joined().filter { Int($0.instruction.what) == CK_DO_DOT }
     let fusion = try TileFusion(definitions, dots: dots)
-    return withoutUnread(passes.map { merged($0.map(fusion.replacement)) })
+    return withoutUnread(passes.map { fusion.paired(merged($0.map(fusion.replacement))) })
   }
 
   private init(_ definitions: [Int: Emitted], dots: [Emitted]) throws(NormaError) {
@@ -375,6 +375,42 @@ struct TileFusion {
       guard let host else { continue }
       list[host].instruction.second_accumulator = lone.instruction.second_accumulator
       list.remove(at: index)
+    }
+    return list
+  }
+
+  /// Products of the same two full operands, centred alike, are added up by one loop: what factors the
+  /// terms of a sum have in common comes last.
+  private func paired(_ list: [Emitted]) -> [Emitted] {
+    func suits(_ i: ck_instruction) -> Bool {
+      guard Int(i.what) == CK_DO_SUMS, i.accumulator >= 0, i.is_square == 0 else { return false }
+      return i.target.inner_stride == 0
+        ? i.d.inner_stride == 0 && i.f.inner_stride == 0
+        : i.target.row_stride == 0 && i.d.row_stride == 0 && i.f.row_stride == 0
+    }
+    func isTwin(_ a: Emitted, _ b: Emitted) -> Bool {
+      let (i, j) = (a.instruction, b.instruction)
+      let sameTensors = a.a == b.a && a.e == b.e
+      return suits(j) && sameTensors && (a.a != nil || TileFusion.isSame(i.a, j.a))
+        && (a.e != nil || TileFusion.isSame(i.e, j.e)) && TileFusion.isSame(i.b, j.b)
+        && TileFusion.isSame(i.c, j.c) && i.target.inner_stride == j.target.inner_stride
+    }
+    var list = list
+    var index = 0
+    while index < list.count {
+      defer { index += 1 }
+      let first = list[index]
+      guard suits(first.instruction),
+        let centered = varies([first.instruction.b, first.instruction.c]),
+        let other = list.indices.dropFirst(index + 1).first(where: { isTwin(first, list[$0]) })
+      else { continue }
+      let centers = [first.instruction.b, first.instruction.c]
+      list[index].instruction.is_shared = 1
+      list[index].instruction.stats_vary = centered ? 1 : 0
+      list[index].instruction.is_bare =
+        centers.allSatisfy { Int($0.kind) == CK_VIEW_CONSTANT && $0.constant == 0 } ? 1 : 0
+      list.insert(list.remove(at: other), at: index + 1)
+      index += 1
     }
     return list
   }

@@ -57,8 +57,9 @@ typedef struct {
   ck_view d, e, f, g, h;
   /* Whether b, c, d, g (and h of GRADIENT), or f (and h of NORMALIZE), vary along rows. */
   int32_t stats_vary, factors_vary;
-  /* Of SUMS: whether there are none of b, c, d, f; whether the factors are one operand. */
-  int32_t is_bare, is_square;
+  /* Of SUMS: whether there are none of b, c, d, f; whether the factors are one operand; whether the
+     instruction after this adds the same terms but for d and f, which all terms of a sum have in common. */
+  int32_t is_bare, is_square, is_shared;
 } ck_instruction;
 
 typedef struct {
@@ -140,10 +141,11 @@ typedef struct {
 } ck_fused;
 
 /* Sums of products of two factors and of the first of them; an accumulator without data is left out. */
-typedef struct {
+typedef struct ck_sums {
   ck_fused values;
   ck_accumulator products, firsts;
   int is_bare, is_square;
+  const struct ck_sums *twin; /* sums of the same terms but for d and f, or none */
 } ck_sums;
 void ck_accumulate_sums(const ck_sums *sums, ptrdiff_t rows, ptrdiff_t n);
 
