@@ -58,7 +58,8 @@ CK_INLINE_LINE void add_sums(double *z, const ck_wide_line *sums) {
 /* --- sums of products and of their first factors --- */
 
 /* In double, number by number, whatever the strides. */
-static void exact_sums_of_one(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t start, ptrdiff_t end) {
+static void exact_sums_of_one(const ck_sums *s, ptrdiff_t from, ptrdiff_t to, ptrdiff_t start,
+                              ptrdiff_t end) {
   const ck_fused *v = &s->values;
   const ck_operand a = v->a, b = v->b, c = v->c, d = v->d, e = v->e, f = v->f;
   for (ptrdiff_t r = from; r < to; r++) {

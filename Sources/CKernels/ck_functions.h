@@ -92,17 +92,18 @@ CK_FUNCTION(
      of what it does above 2, as with e^2|x|. */
   CK_INLINE ck_float ck_tanh(ck_float x) {
     ck_float a = ck_max(ck_f(-10.0f), ck_bits_float(ck_float_bits(x) | 0x80000000u));
-    ck_float shifted = a * 2.88539008f + 12582912.0f;
-    ck_float r = a - (shifted - 12582912.0f) * 3.4657359e-1f;
+    /* 2^23 + 2^22 + 127: the bits of the sum end with those of the power's exponent. */
+    ck_float shifted = a * 2.88539008f + 12583039.0f;
+    ck_float r = a - (shifted - 12583039.0f) * 3.4657359e-1f;
     ck_float p = r * 8.89757201e-2f + 2.67748594e-1f;
     p = p * r + 6.66669011e-1f;
     p = p * r + 1.333323f;
     p = p * r + 2.0f;
     p = p * (r * r) + (r + r);
-    ck_float power = ck_bits_float((ck_float_bits(shifted) + 127u) << 23);
+    ck_float power = ck_bits_float(ck_float_bits(shifted) << 23);
     ck_float y = (p * power + (power - 1.0f)) / (p * power + (power + 1.0f));
-    ck_uint sign = ck_float_bits(x) & 0x80000000u;
-    return ck_bits_float((ck_float_bits(y) & 0x7fffffffu) | sign);
+    ck_uint different = ck_float_bits(y) ^ ck_float_bits(x);
+    return ck_bits_float((different & 0x7fffffffu) ^ ck_float_bits(x));
   })
 
 CK_FUNCTION(

@@ -69,9 +69,11 @@ extension NativeLoops {
 
   /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
   /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where something
-  /// is written, a few lines, with half of the registers for sums of up to 8 rows.
+  /// is written, a few lines, with half of the registers for sums of up to 8 rows; one where values are
+  /// costly, as what those need takes the other half.
   private func passingVectors(_ sums: [Sum], isWritten: Bool) -> Int {
     guard isWritten else { return inner >= 512 ? lineVectors : max(1, min(64, inner) / lanes) }
+    guard !isCostly else { return 1 }
     let count = sums.reduce(0) { $0 + parts($1.terms).count }
     return max(1, min(4, 8 / max(count, 1), inner / lanes))
   }

@@ -8,6 +8,13 @@ struct NativeLoops {
   let pass: NativeProgram.Pass
   /// Whether rows go from the last to the first: only where nothing is summed.
   let goesBack: Bool
+  /// Whether the pass takes its time to make values, such as tanh, not to read and write.
+  let isCostly: Bool
+
+  init(program: NativeProgram, plan: TilePlan, pass: NativeProgram.Pass, goesBack: Bool) {
+    (self.program, self.plan, self.pass, self.goesBack) = (program, plan, pass, goesBack)
+    isCostly = program.makesCostlyValues(pass)
+  }
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7 of the sum of the terms'
   /// sizes, eight those of rows of at most 1024 that have a sum each.
@@ -94,7 +101,8 @@ struct NativeLoops {
   /// that it is read while results are made and written.
   ///
   /// With vectors of a whole line, each of several passes asks, and for the first-level cache, where a run
-  /// is small enough: measured to save a tenth to a third where that cache has 48 KiB. Otherwise a pass
+  /// is small enough: measured to save a tenth to a third where that cache has 48 KiB. So does one that
+  /// makes costly values, which would wait for what it reads with many of them begun. Otherwise a pass
   /// that writes asks for the second-level cache, as the first has what it works on; but with vectors of
   /// a whole line the processor itself reads several tensors in time where another pass comes first:
   /// asking was measured to cost a tenth to a quarter there, and to save a tenth to two thirds where a
@@ -108,9 +116,12 @@ struct NativeLoops {
     }
     let several = lanes >= 16 && program.passes.count > 1
     let waiting = 4 * program.waitingCount * program.waitingStride
-    if several, plan.readsAhead(rows: program.rowsAtOnce, most: NativeLoops.nearBytes - waiting) {
+    let isNear = plan.readsAhead(
+      rows: program.rowsAtOnce, most: NativeLoops.nearBytes - waiting)
+    if several, isNear || isCostly {
       // What a pass reads that writes nothing is read again: no more than 16 KiB come in beside it.
-      return ask(pass.outputs.isEmpty ? min(next, 4096 / max(read.count, 1)) : next, 3)
+      let soon = min(next, 4096 / max(read.count, 1))
+      return ask(isNear && !pass.outputs.isEmpty ? next : soon, 3)
     }
     guard !pass.outputs.isEmpty, !several || read.count == 1,
       plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18)

@@ -53,6 +53,11 @@ struct NativePrelude {
     typedef union { vi v; int s[W]; } ui;
     typedef union { vd v; double s[W / 2]; } ud;
     #define IN static inline __attribute__((always_inline, unused))
+    #if defined(__GNUC__) && !defined(__clang__)
+    #define MIXED __attribute__((optimize("schedule-insns", "sched-pressure")))
+    #else
+    #define MIXED
+    #endif
     #define copy __builtin_memcpy
     IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }
     extern double sqrt(double), exp(double), log(double), tanh(double), erf(double),

@@ -388,6 +388,19 @@ struct NativeProgram {
     }
   }
 
+  /// Whether a pass makes something costly that none before it kept.
+  func makesCostlyValues(_ pass: Pass) -> Bool {
+    var seen: Set<Int> = []
+    var pending = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
+    while let source = pending.popLast() {
+      guard case .value(let value) = source, pass.finds[value] == nil, seen.insert(value).inserted
+      else { continue }
+      if values[value].isCostly { return true }
+      pending += values[value].operands
+    }
+    return false
+  }
+
   /// What is costly and wanted by two passes is made by the first.
   private mutating func keepCostlyValues(rowFloats: Int) {
     var maker: [Int: Int] = [:]

@@ -34,8 +34,13 @@ struct NativeText {
         plan.level == .sample && program.runs == nil && pass.accumulations.isEmpty && number > 0
         && !goesBack
       let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
+      // Where vectors of rows are worked on for long, each for itself, several are mixed, so that none
+      // waits for its own; sums of columns have no registers left for it.
+      let isLong = loops.isCostly || !pass.finds.isEmpty
+      let isMixed = lanes >= 16 && isLong && pass.accumulations.allSatisfy(\.isByRow)
       lines.append(
-        "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
+        (isMixed ? "MIXED " : "")
+          + "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
           + " float *restrict kept, i64 from, i64 to, i64 start, int wide) {")
       lines += ["const float *SF = c->shared_floats;"]
       let written = Set(pass.outputs.map(\.tensor))
