@@ -8,36 +8,35 @@ extension NativeLoops {
     let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
     // What all rows share is read once, where a whole row's worth of it stays in registers.
     let (read, held) = sums.isEmpty ? heldColumns(leaves) : ([], [])
-    var lines =
-      read + [
-        goesBack ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
-        "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
-      ]
     // What is one number a row is made once.
     let (numbers, names) = numbersOfRow(leaves, "q", "")
-    lines += numbers
+    let eachRow =
+      [
+        goesBack ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
+        "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
+      ] + numbers
     func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
       NativeBody(
         self, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
     }
-    lines += all.enumerated().map { "double *A\($0) = \(place($1, row: "q"));" }
+    func at(_ k: Int) -> String { "double *A\(k) = \(place(all[k], row: "q"));" }
+    // The middle of the first values is the shift: near enough to the mean that the variance loses
+    // nothing to cancellation.
+    func shift(_ k: Int) -> [String] {
+      var first = body(inner < lanes ? inner : nil, "0", "f\(k)")
+      let v = first.vector(all[k].a)
+      return first.statements + ["A\(k)[\(all[k].plane)] = middle(\(v), \(min(inner, 4)));"]
+    }
+    // All rows' shifts come first: sums would wait for each.
+    let alone = all.indices.filter { all[$0].family == .moments && all[$0].isAlone(in: plan) }
+    var lines = read
+    if !alone.isEmpty { lines += eachRow + alone.flatMap { [at($0)] + shift($0) } + ["}"] }
+    lines += eachRow + all.indices.map(at)
     for (k, sum) in sums.map(\.numbered) {
       switch sum.family {
       case .moments:
-        // The middle of the first values is the shift: near enough to the mean that the variance
-        // loses nothing to cancellation.
-        var first = body(inner < lanes ? inner : nil, "0", "f\(k)")
-        let v = first.vector(sum.a)
-        let shift = "middle(\(v), \(min(inner, 4)))"
-        if sum.isAlone(in: plan) {
-          lines += first.statements
-          lines.append("const float z\(k) = \(shift); A\(k)[\(sum.plane)] = z\(k);")
-          lines.append("const vf k\(k) = bc(z\(k));")
-        } else {
-          lines.append("if (A\(k)[0] == 0) {")
-          lines += first.statements + ["A\(k)[\(sum.plane)] = \(shift);", "}"]
-          lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
-        }
+        if !alone.contains(k) { lines += ["if (A\(k)[0] == 0) {"] + shift(k) + ["}"] }
+        lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
         lines.append("vd d\(k) = {}, e\(k) = {};")
       case .max, .min:
         lines.append("vf m\(k) = bc(\(sum.family == .max ? "-" : "")__builtin_inff());")

@@ -123,16 +123,21 @@ struct NativePrelude {
     }
     // Half way between the middle two of the first four values, so that one outlier is no harm; of three
     // the middle one, of two the one nearer to 0.
+    typedef float v4f __attribute__((vector_size(16))); typedef int v4i __attribute__((vector_size(16)));
+    IN v4f pick(v4i k, v4f a, v4f b) { return (v4f)((k & (v4i)a) | (~k & (v4i)b)); }
     IN float middle(vf v, int n) {
-      typedef union { vh v; float s[W / 2]; } uh;
-      uf f = {v};
-      uh h = {f.h[0]};
-      const float a = h.s[0], b = h.s[1], c = h.s[2], d = h.s[3];
-      const float l = a < b ? a : b, m = a < b ? b : a, o = c < d ? c : d, p = c < d ? d : c;
+      const float a = v[0], b = v[1], c = v[2], d = v[3];
+      const float l = a < b ? a : b, m = a < b ? b : a, o = m < c ? m : c;
       if (n == 1) return a;
       if (n == 2) return (a < 0 ? -a : a) < (b < 0 ? -b : b) ? a : b;
-      if (n == 3) { const float q = m < c ? m : c; return l < q ? q : l; }
-      return (l < o ? o : l) * 0.5f + (m < p ? m : p) * 0.5f;
+      if (n == 3) return l < o ? o : l;
+      // Without branches, which nothing foretells: of both pairs the lower and the higher; of the lower two
+      // the higher, of the higher two the lower.
+      const v4f x = {a, c, a, c}, y = {b, d, b, d};
+      const v4f low = pick(x < y, x, y), high = pick(x < y, y, x);
+      const v4f s = {low[0], high[0], low[0], high[0]}, u = {low[1], high[1], low[1], high[1]};
+      const v4f r = pick((s < u) ^ (v4i){0, -1, 0, -1}, u, s);
+      return r[0] * 0.5f + r[1] * 0.5f;
     }
     // The values nearer to 0.
     IN vf nearer(vf a, vf b) { return nk_if(nk_if(a < 0, -a, a) < nk_if(b < 0, -b, b), a, b); }
