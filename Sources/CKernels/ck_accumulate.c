@@ -1,5 +1,5 @@
 /* Reductions of tiles into accumulators of double. A few terms are added in float, then in double; what
-   overflows or vanishes in float is added again in double alone. */
+   overflows in float, and squares that vanish there, are added again in double alone. */
 #include "ck_line.h"
 #include "ck_target.h"
 #include "ck_tiles.h"
@@ -7,7 +7,8 @@
 /* Terms of a chain in float: four keep sums of 65536 values within 2e-7, eight those of rows of 1024. */
 enum { TERMS = 4, CHAINS = 2, SHORT = 1024 };
 
-/* Two sums p and q of a few lines of a row, from i on. */
+/* Two sums p and q of a few lines of a row, from i on; of rows up to some length, twice as many. Not of
+   those that twins share: many rows may add to one number, where equal terms round the same way. */
 #define CHAINS_OF_ROW(short_rows, ADD) \
   ptrdiff_t end = i + (n <= (short_rows) ? 2 : 1) * CHAINS * TERMS * CK_LINE_FLOATS; \
   if (end > whole) end = whole; \
@@ -148,7 +149,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
     ROWS
     ck_wide_line products = {0}, firsts = {0};
     for (ptrdiff_t i = 0; i < whole;) {
-      CHAINS_OF_ROW(k.shared ? 0 : SHORT, ADD) /* what twins share is added up over many rows */
+      CHAINS_OF_ROW(k.shared ? 0 : SHORT, ADD)
       if (k.products) products += halves(p);
       if (k.firsts) firsts += halves(q);
     }
@@ -159,7 +160,7 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
       if (k.firsts) firsts += folded(first);
     }
     double p = ck_total(products), q = ck_total(firsts);
-    if (!is_finite(p) || !is_finite(q) || (s->is_square && is_vanishing(p))) {
+    if (whole == 0 || !is_finite(p) || !is_finite(q) || (s->is_square && is_vanishing(p))) {
       exact_sums(s, r, r + 1, 0, n);
       continue;
     }
@@ -168,7 +169,6 @@ CK_INLINE_LINE void sums_of_rows(const ck_sums *s, ptrdiff_t rows, ptrdiff_t n, 
       if (k.products) s->products.data[r * s->products.row_stride] += p;
       if (k.firsts) s->firsts.data[r * s->firsts.row_stride] += q;
     }
-    if (whole == 0) exact_sums(s, r, r + 1, 0, n);
   }
 }
 

@@ -7,7 +7,7 @@
 
 /* Rows written past the cache start where a line does; what is read next may be asked for meanwhile. The
    last line overlaps the one before where rows do not end with a line: it is made before anything is
-   written, as that may be what is read. */
+   written, as that may be what is read. With `pairs`, there are only whole pairs of lines. */
 #define WRITE_PAIRS(FORMULA) \
   for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) { \
     ck_line first = FORMULA(CK_LINE_AT); \
@@ -21,7 +21,7 @@
   if (pairs) { \
     ptrdiff_t i = 0; \
     WRITE_PAIRS(FORMULA) \
-    continue; \
+    continue; /* the next row */ \
   } \
   const int ends_within = n > CK_LINE_FLOATS && n % CK_LINE_FLOATS != 0; \
   ptrdiff_t i = n - CK_LINE_FLOATS; \
@@ -127,22 +127,24 @@ static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int c
 #define SHARED_BY_NORMALIZE are_shared(z, n, (ck_operand[]){s->b, s->c, s->d, s->f, s->h}, 5)
 #define SHARED_BY_GRADIENT are_shared(z, n, (ck_operand[]){s->b, s->c, s->d, s->f, s->g, s->h}, 6)
 
-/* Rows of an even number of lines, not written past the cache, are all that the first loop knows of: the
-   other needs more numbers at hand than there are registers. */
-#define IN_PAIRS(name, z, s, rows, n, stats, factors) \
-  if (!z.stream && n % (2 * CK_LINE_FLOATS) == 0) name(z, s, rows, n, stats, factors, 1); \
-  else name(z, s, rows, n, stats, factors, 0);
+/* The usual rows, of an even number of lines and not written past the cache, have a loop of their own:
+   what the other kinds need besides would not fit the registers. */
+#define BY_KIND(name, z, s, rows, n, stats, factors) \
+  do { \
+    if (!z.stream && n % (2 * CK_LINE_FLOATS) == 0) name(z, s, rows, n, stats, factors, 1); \
+    else name(z, s, rows, n, stats, factors, 0); \
+  } while (0);
 #define VARIANTS(name, SHARED) \
   CK_CLONES static void name##_row_row(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
-    IN_PAIRS(name, z, s, rows, n, 0, 0) \
+    BY_KIND(name, z, s, rows, n, 0, 0) \
   } \
   CK_CLONES static void name##_row_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
                                           ptrdiff_t n) { \
-    IN_PAIRS(name, z, s, rows, n, 0, 1) \
+    BY_KIND(name, z, s, rows, n, 0, 1) \
   } \
   CK_CLONES static void name##_column_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
                                              ptrdiff_t n) { \
-    IN_PAIRS(name, z, s, rows, n, 1, 1) \
+    BY_KIND(name, z, s, rows, n, 1, 1) \
   } \
   CK_CLONES static void name##_shared(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
     CK_EACH_LINES(n, name##_lines, z, s, rows) \

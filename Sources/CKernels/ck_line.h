@@ -16,6 +16,7 @@ typedef double ck_wide_line __attribute__((vector_size(64), aligned(8)));
 
 CK_INLINE_LINE ck_line ck_load_line(const float *p) { return *(const ck_line *)p; }
 CK_INLINE_LINE void ck_store_line(float *p, ck_line v) { *(ck_line *)p = v; }
+/* Less 0, which is the number itself; plus 0 would have to make 0 of -0. */
 CK_INLINE_LINE ck_line ck_fill_line(float x) { return x - (ck_line){}; }
 
 /* Writes past the cache; p is a multiple of 64 bytes. */
@@ -52,6 +53,7 @@ CK_INLINE_LINE double ck_total(ck_wide_line v) {
 /* Calls f(..., start, count) for some lines side by side, so that what a row has one of serves all: four
    where there are registers for them, else two, then one. */
 enum { CK_LINES = 4 };
+#define CK_LINES_AT_ONCE (CK_IS_WIDE ? CK_LINES : 2)
 #define CK_EACH_LINES(whole, f, ...) \
   { \
     ptrdiff_t i = 0; \

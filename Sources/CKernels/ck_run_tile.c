@@ -119,8 +119,7 @@ static void ask_for(const ck_view *view, const ck_memory *memory, const ck_tile 
 }
 
 static void prepare(const ck_instruction *in, const ck_memory *memory, const ck_tile *tile) {
-  const int at_once = (CK_IS_WIDE ? CK_LINES : 2) * CK_LINE_FLOATS;
-  if (in->target.inner_stride == 0 || tile->inner <= at_once) return;
+  if (in->target.inner_stride == 0 || tile->inner <= CK_LINES_AT_ONCE * CK_LINE_FLOATS) return;
   if (in->what == CK_DO_MOMENTS || in->what == CK_DO_SUMS) ask_for(&in->a, memory, tile);
   if (in->what == CK_DO_SUMS) ask_for(&in->e, memory, tile);
 }

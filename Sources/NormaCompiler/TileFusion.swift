@@ -380,7 +380,8 @@ struct TileFusion {
   }
 
   /// Products of the same two full operands, centred alike, are added up by one loop: what factors the
-  /// terms of a sum have in common comes last.
+  /// terms of a sum have in common comes last. One of the two has no factor of what is centred: without it
+  /// small terms may vanish in float, and so they do there.
   private func paired(_ list: [Emitted]) -> [Emitted] {
     func suits(_ i: ck_instruction) -> Bool {
       guard Int(i.what) == CK_DO_SUMS, i.accumulator >= 0, i.is_square == 0 else { return false }
@@ -390,10 +391,15 @@ struct TileFusion {
     }
     func isTwin(_ a: Emitted, _ b: Emitted) -> Bool {
       let (i, j) = (a.instruction, b.instruction)
-      let sameTensors = a.a == b.a && a.e == b.e
-      return suits(j) && sameTensors && (a.a != nil || TileFusion.isSame(i.a, j.a))
-        && (a.e != nil || TileFusion.isSame(i.e, j.e)) && TileFusion.isSame(i.b, j.b)
-        && TileFusion.isSame(i.c, j.c) && i.target.inner_stride == j.target.inner_stride
+      func operands(_ x: Emitted) -> [Operand] {
+        [
+          Operand(view: x.instruction.a, register: x.a),
+          Operand(view: x.instruction.e, register: x.e),
+        ]
+      }
+      return suits(j) && zip(operands(a), operands(b)).allSatisfy(isSame)
+        && TileFusion.isSame(i.b, j.b) && TileFusion.isSame(i.c, j.c)
+        && (isNeutral(i.d) || isNeutral(j.d)) && i.target.inner_stride == j.target.inner_stride
     }
     var list = list
     var index = 0

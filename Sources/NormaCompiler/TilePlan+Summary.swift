@@ -37,7 +37,7 @@ extension TilePlan {
 
   /// The instructions that are interpreted, each by its kind or operation.
   private static func names(of program: Frozen<ck_instruction>) -> String {
-    let names = program.buffer.map { instruction in
+    var names = program.buffer.map { instruction in
       switch Int(instruction.what) {
       case CK_DO_MAP: ck_operation_name(instruction.operation).map { String(cString: $0) } ?? "map"
       case CK_DO_POSITION: "position"
@@ -49,6 +49,10 @@ extension TilePlan {
       default:
         instruction.accumulator >= 0 && instruction.second_accumulator >= 0 ? "two sums" : "sum"
       }
+    }
+    for (k, instruction) in program.buffer.enumerated().reversed() where instruction.is_shared != 0
+    {
+      names[k] += " with " + names.remove(at: k + 1)
     }
     return names.isEmpty ? "nothing" : names.joined(separator: ", ")
   }

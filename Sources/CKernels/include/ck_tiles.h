@@ -55,10 +55,12 @@ typedef struct {
   int32_t across;
   int32_t second_accumulator;
   ck_view d, e, f, g, h;
-  /* Whether b, c, d, g (and h of GRADIENT), or f (and h of NORMALIZE), vary along rows. */
+  /* Whether b, c, d, g (and h of GRADIENT), or f (and h of NORMALIZE), vary along rows; where SUMS are
+     shared, only b and c count. */
   int32_t stats_vary, factors_vary;
   /* Of SUMS: whether there are none of b, c, d, f; whether the factors are one operand; whether the
-     instruction after this adds the same terms but for d and f, which all terms of a sum have in common. */
+     instruction after this is its twin: it adds the same terms but for d and f, which all terms of a sum
+     have in common, and neither sums columns row by row. Then bare means that there are none of b, c. */
   int32_t is_bare, is_square, is_shared;
 } ck_instruction;
 
@@ -145,7 +147,7 @@ typedef struct ck_sums {
   ck_fused values;
   ck_accumulator products, firsts;
   int is_bare, is_square;
-  const struct ck_sums *twin; /* sums of the same terms but for d and f, or none */
+  const struct ck_sums *twin; /* as of an instruction that is shared, or none */
 } ck_sums;
 void ck_accumulate_sums(const ck_sums *sums, ptrdiff_t rows, ptrdiff_t n);
 

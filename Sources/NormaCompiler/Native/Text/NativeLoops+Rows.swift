@@ -27,15 +27,18 @@ extension NativeLoops {
       let v = first.vector(all[k].a)
       return first.statements + ["A\(k)[\(all[k].plane)] = middle(\(v), \(min(inner, 4)));"]
     }
-    // All rows' shifts come first: sums would wait for each.
-    let alone = all.indices.filter { all[$0].family == .moments && all[$0].isAlone(in: plan) }
+    // All rows' shifts come first: sums would wait for each. Not where that makes costly values twice.
+    let own = all.indices.filter { all[$0].family == .moments && all[$0].isAlone(in: plan) }
+    let early = isCostly ? [] : own
     var lines = read
-    if !alone.isEmpty { lines += eachRow + alone.flatMap { [at($0)] + shift($0) } + ["}"] }
+    if !early.isEmpty { lines += eachRow + early.flatMap { [at($0)] + shift($0) } + ["}"] }
     lines += eachRow + all.indices.map(at)
     for (k, sum) in sums.map(\.numbered) {
       switch sum.family {
       case .moments:
-        if !alone.contains(k) { lines += ["if (A\(k)[0] == 0) {"] + shift(k) + ["}"] }
+        if !early.contains(k) {
+          lines += [own.contains(k) ? "{" : "if (A\(k)[0] == 0) {"] + shift(k) + ["}"]
+        }
         lines.append("const vf k\(k) = bc((float)A\(k)[\(sum.plane)]);")
         lines.append("vd d\(k) = {}, e\(k) = {};")
       case .max, .min:

@@ -53,10 +53,12 @@ struct NativePrelude {
     typedef union { vi v; int s[W]; } ui;
     typedef union { vd v; double s[W / 2]; } ud;
     #define IN static inline __attribute__((always_inline, unused))
+    // Before registers are assigned, gcc puts the instructions of several vectors in turn: by itself it
+    // does so on other processors only, and clang after its own measure.
     #if defined(__GNUC__) && !defined(__clang__)
-    #define MIXED __attribute__((optimize("schedule-insns", "sched-pressure")))
+    #define SCHEDULED __attribute__((optimize("schedule-insns", "sched-pressure")))
     #else
-    #define MIXED
+    #define SCHEDULED
     #endif
     #define copy __builtin_memcpy
     IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }
@@ -121,10 +123,11 @@ struct NativePrelude {
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
+    typedef float quad __attribute__((vector_size(16)));
+    typedef int quad_mask __attribute__((vector_size(16)));
+    IN quad pick(quad_mask k, quad a, quad b) { return (quad)((k & (quad_mask)a) | (~k & (quad_mask)b)); }
     // Half way between the middle two of the first four values, so that one outlier is no harm; of three
     // the middle one, of two the one nearer to 0.
-    typedef float v4f __attribute__((vector_size(16))); typedef int v4i __attribute__((vector_size(16)));
-    IN v4f pick(v4i k, v4f a, v4f b) { return (v4f)((k & (v4i)a) | (~k & (v4i)b)); }
     IN float middle(vf v, int n) {
       const float a = v[0], b = v[1], c = v[2], d = v[3];
       const float l = a < b ? a : b, m = a < b ? b : a, o = m < c ? m : c;
@@ -133,10 +136,10 @@ struct NativePrelude {
       if (n == 3) return l < o ? o : l;
       // Without branches, which nothing foretells: of both pairs the lower and the higher; of the lower two
       // the higher, of the higher two the lower.
-      const v4f x = {a, c, a, c}, y = {b, d, b, d};
-      const v4f low = pick(x < y, x, y), high = pick(x < y, y, x);
-      const v4f s = {low[0], high[0], low[0], high[0]}, u = {low[1], high[1], low[1], high[1]};
-      const v4f r = pick((s < u) ^ (v4i){0, -1, 0, -1}, u, s);
+      const quad x = {a, c, a, c}, y = {b, d, b, d};
+      const quad low = pick(x < y, x, y), high = pick(x < y, y, x);
+      const quad s = {low[0], high[0], low[0], high[0]}, u = {low[1], high[1], low[1], high[1]};
+      const quad r = pick((s < u) ^ (quad_mask){0, -1, 0, -1}, u, s);
       return r[0] * 0.5f + r[1] * 0.5f;
     }
     // The values nearer to 0.

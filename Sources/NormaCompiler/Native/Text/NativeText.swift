@@ -34,12 +34,13 @@ struct NativeText {
         plan.level == .sample && program.runs == nil && pass.accumulations.isEmpty && number > 0
         && !goesBack
       let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
-      // Where vectors of rows are worked on for long, each for itself, several are mixed, so that none
-      // waits for its own; sums of columns have no registers left for it.
-      let isLong = loops.isCostly || !pass.finds.isEmpty
-      let isMixed = lanes >= 16 && isLong && pass.accumulations.allSatisfy(\.isByRow)
+      // Where costly values are made or found, row by row, vectors would wait for their own instructions;
+      // sums of columns leave no registers for more than one.
+      let isScheduled =
+        lanes >= 16 && (loops.isCostly || !pass.finds.isEmpty)
+        && pass.accumulations.allSatisfy(\.isByRow)
       lines.append(
-        (isMixed ? "MIXED " : "")
+        (isScheduled ? "SCHEDULED " : "")
           + "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
           + " float *restrict kept, i64 from, i64 to, i64 start, int wide) {")
       lines += ["const float *SF = c->shared_floats;"]
