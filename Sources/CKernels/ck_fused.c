@@ -5,9 +5,7 @@
 
 #define ROW(o) CK_ROW(o) CK_ALL(o)
 
-/* Rows written past the cache start where a line does; what is read next may be asked for meanwhile. The
-   last line overlaps the one before where rows do not end with a line: it is made before anything is
-   written, as that may be what is read. With `pairs`, there are only whole pairs of lines. */
+/* Whole pairs of lines from i on. */
 #define WRITE_PAIRS(FORMULA) \
   for (; i + 2 * CK_LINE_FLOATS <= n; i += 2 * CK_LINE_FLOATS) { \
     ck_line first = FORMULA(CK_LINE_AT); \
@@ -17,6 +15,9 @@
     ck_store_line(zr + i, first); \
     ck_store_line(zr + i + CK_LINE_FLOATS, second); \
   }
+/* Rows written past the cache start where a line does; what is read next may be asked for meanwhile. The
+   last line overlaps the one before where rows do not end with a line: it is made before anything is
+   written, as that may be what is read. With `pairs`, there are only whole pairs of lines. */
 #define WRITE(FORMULA, AHEAD) \
   if (pairs) { \
     ptrdiff_t i = 0; \
@@ -133,18 +134,18 @@ static int are_shared(ck_output z, ptrdiff_t n, const ck_operand *varying, int c
   do { \
     if (!z.stream && n % (2 * CK_LINE_FLOATS) == 0) name(z, s, rows, n, stats, factors, 1); \
     else name(z, s, rows, n, stats, factors, 0); \
-  } while (0);
+  } while (0)
 #define VARIANTS(name, SHARED) \
   CK_CLONES static void name##_row_row(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
-    BY_KIND(name, z, s, rows, n, 0, 0) \
+    BY_KIND(name, z, s, rows, n, 0, 0); \
   } \
   CK_CLONES static void name##_row_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
                                           ptrdiff_t n) { \
-    BY_KIND(name, z, s, rows, n, 0, 1) \
+    BY_KIND(name, z, s, rows, n, 0, 1); \
   } \
   CK_CLONES static void name##_column_column(ck_output z, const ck_fused *s, ptrdiff_t rows, \
                                              ptrdiff_t n) { \
-    BY_KIND(name, z, s, rows, n, 1, 1) \
+    BY_KIND(name, z, s, rows, n, 1, 1); \
   } \
   CK_CLONES static void name##_shared(ck_output z, const ck_fused *s, ptrdiff_t rows, ptrdiff_t n) { \
     CK_EACH_LINES(n, name##_lines, z, s, rows) \

@@ -82,19 +82,9 @@ struct NativeBody {
   static func leaves(
     of sources: [NativeProgram.Source], in program: NativeProgram, finding found: [Int: Int]
   ) -> [NativeProgram.Source] {
-    var seen: Set<NativeProgram.Source> = []
-    var leaves: [NativeProgram.Source] = []
-    var pending = Array(sources.reversed())
-    while let source = pending.popLast() {
-      guard seen.insert(source).inserted else { continue }
-      if case .value(let index) = source {
-        guard found[index] == nil else { continue }
-        pending += program.values[index].operands.reversed()
-      } else {
-        leaves.append(source)
-      }
+    program.made(for: sources, finding: found).filter {
+      if case .value = $0 { false } else { true }
     }
-    return leaves
   }
 
   /// The index that leading rows and the row within a block give.

@@ -390,15 +390,27 @@ struct NativeProgram {
 
   /// Whether a pass makes something costly that none before it kept.
   func makesCostlyValues(_ pass: Pass) -> Bool {
-    var seen: Set<Int> = []
-    var pending = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
-    while let source = pending.popLast() {
-      guard case .value(let value) = source, pass.finds[value] == nil, seen.insert(value).inserted
-      else { continue }
-      if values[value].isCostly { return true }
-      pending += values[value].operands
+    let wanted = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
+    return made(for: wanted, finding: pass.finds).contains {
+      if case .value(let value) = $0 { values[value].isCostly } else { false }
     }
-    return false
+  }
+
+  /// Some sources and all that they are made of, each once; not values that an earlier pass left, nor
+  /// what those are made of.
+  func made(for sources: [Source], finding found: [Int: Int]) -> [Source] {
+    var seen: Set<Source> = []
+    var made: [Source] = []
+    var pending = Array(sources.reversed())
+    while let source = pending.popLast() {
+      guard seen.insert(source).inserted else { continue }
+      if case .value(let index) = source {
+        guard found[index] == nil else { continue }
+        pending += values[index].operands.reversed()
+      }
+      made.append(source)
+    }
+    return made
   }
 
   /// What is costly and wanted by two passes is made by the first.
