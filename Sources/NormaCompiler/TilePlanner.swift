@@ -12,6 +12,9 @@ struct TilePlanner {
   static let tileFloats = Int(CK_LONGEST_TILE)
   /// Pieces of work handed to threads: a constant, so that results do not depend on the thread count.
   static let unitLimit = 16
+  /// The most rows of a slice that machine code works on: few enough that what it keeps of each in double
+  /// stays in the first-level cache beside them. The interpreter gains more from doing much at once.
+  static let compiledRows = 32
   /// A unit of fewer floats than this is not worth a thread.
   static let unitFloats = 16384
 
@@ -60,7 +63,8 @@ struct TilePlanner {
   }
 
   init(
-    graph: Graph, program: NormProgram, extents: Extents, form: MatrixForm, savedOffsets: [Int]
+    graph: Graph, program: NormProgram, extents: Extents, form: MatrixForm, savedOffsets: [Int],
+    mostRows: Int
   ) {
     nodes = TileNodes(graph, extents: extents)
     self.program = program
@@ -76,7 +80,7 @@ struct TilePlanner {
     switch level {
     case .rows:
       // Multiples of 8 rows: small values are vectors along them, column sums pay off.
-      plan.sliceRows = min(max(8, plan.tileRows / 8 * 8), plan.rows)
+      plan.sliceRows = min(max(8, plan.tileRows / 8 * 8), mostRows, plan.rows)
       slice = Extents(
         sample: 1, space: plan.sliceRows, group: extents.counts[3], member: extents.counts[4])
     case .sample:

@@ -39,17 +39,12 @@ struct TileRun {
     units = workers + plan.workerBytes * limit
   }
 
-  /// Runs the plan; with tiles after all where machine code met numbers that floats do not hold.
-  func run() {
-    if let native {
-      compute(native)
-      if !leftRange {
-        storeResults()
-        return
-      }
-    }
-    compute(nil)
+  /// Runs the plan; false, with nothing stored, where machine code met numbers that floats do not hold.
+  func run() -> Bool {
+    compute()
+    guard native == nil || !leftRange else { return false }
     storeResults()
+    return true
   }
 
   /// Whether a small value was outside the range in which machine code is right.
@@ -64,7 +59,7 @@ struct TileRun {
   }
 
   /// Everything but the results that outlive the call.
-  private func compute(_ native: [ck_native_unit]?) {
+  private func compute() {
     if plan.outsideWorker >= 0 {
       for worker in 0..<threads { workerDoubles(worker)[plan.outsideWorker] = 0 }
     }
@@ -73,13 +68,13 @@ struct TileRun {
     if plan.whole {
       for (number, pass) in plan.passes.enumerated() {
         fillUnits()
-        parallel(pass: number, native)
+        parallel(pass: number)
         merge(pass.merges)
         runShared(pass.sharedSteps)
       }
     } else {
       fillUnits()
-      parallel(pass: 0, native)
+      parallel(pass: 0)
       merge(plan.merges)
     }
     runShared(plan.epilogue)
@@ -154,7 +149,7 @@ struct TileRun {
     }
   }
 
-  private func parallel(pass: Int, _ native: [ck_native_unit]?) {
+  private func parallel(pass: Int) {
     if let native {
       runNative(native[pass])
       return

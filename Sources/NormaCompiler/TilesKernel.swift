@@ -7,10 +7,17 @@ import NormaGraph
 /// The graph is lowered once for both directions; statistics that forward computes and backward needs
 /// are kept in double in the saved memory.
 public final class TilesKernel: NormKernel {
+  /// One plan a direction; without gradient forward alone.
+  struct Plans {
+    let forward: FrozenPlan
+    let backward: FrozenPlan?
+  }
+
   private let program: NormProgram
   private let layout: TensorLayout
-  let forwardPlan: FrozenPlan
-  let backwardPlan: FrozenPlan?
+  /// What tiles interpret, and what machine code is made of: the same, but where rows are short.
+  let tiles: Plans
+  let compiled: Plans
   let savedDoubles: Int
   private let second: SecondInputs
   private let slots: TensorSlots
@@ -75,16 +82,26 @@ public final class TilesKernel: NormKernel {
     self.second = second
     savedDoubles = total
     let form = MatrixForm(layout).suited(to: forwardGraph, backwardGraph, extents)
-    forwardPlan = try TilesKernel.plan(forwardGraph, program, extents, form, offsets)
-    backwardPlan =
-      if let backwardGraph {
-        try TilesKernel.plan(backwardGraph, program, extents, form, offsets)
-      } else {
-        nil
+    func plans(sliceRows: Int) throws(NormaError) -> Plans {
+      func plan(_ graph: Graph) throws(NormaError) -> FrozenPlan {
+        var planner = TilePlanner(
+          graph: graph, program: program, extents: extents, form: form, savedOffsets: offsets,
+          mostRows: sliceRows)
+        return FrozenPlan(try planner.finish())
       }
+      var backward: FrozenPlan?
+      if let backwardGraph { backward = try plan(backwardGraph) }
+      return Plans(forward: try plan(forwardGraph), backward: backward)
+    }
+    tiles = try plans(sliceRows: .max)
+    let hasLongSlices = [tiles.forward, tiles.backward].contains {
+      $0?.plan.level == .rows && ($0?.plan.sliceRows ?? 0) > TilePlanner.compiledRows
+    }
+    compiled = hasLongSlices ? try plans(sliceRows: TilePlanner.compiledRows) : tiles
     native =
       if let session {
-        NativePlans(forward: forwardPlan.plan, backward: backwardPlan?.plan, session: session)
+        NativePlans(
+          forward: compiled.forward.plan, backward: compiled.backward?.plan, session: session)
       } else {
         nil
       }
@@ -92,9 +109,9 @@ public final class TilesKernel: NormKernel {
 
   /// Whether backward reads what some buffers were before the step.
   func keepsBuffers(_ updated: Set<String>) -> Bool {
-    let moved = forwardPlan.plan.wholeStores
+    let moved = tiles.forward.plan.wholeStores
     let buffers = Set(
-      forwardPlan.plan.loads.compactMap { load -> Int? in
+      tiles.forward.plan.loads.compactMap { load -> Int? in
         if case .buffer(let k) = load.source, updated.contains(program.buffers[k].name) {
           load.offset
         } else {
@@ -123,23 +140,14 @@ public final class TilesKernel: NormKernel {
       }
   }
 
-  private static func plan(
-    _ graph: Graph, _ program: NormProgram, _ extents: Extents, _ form: MatrixForm,
-    _ savedOffsets: [Int]
-  ) throws(NormaError) -> FrozenPlan {
-    var planner = TilePlanner(
-      graph: graph, program: program, extents: extents, form: form, savedOffsets: savedOffsets)
-    return FrozenPlan(try planner.finish())
-  }
-
   /// `native` when machine code runs it, else `tiles`.
   public var executor: String { native?.code == nil ? "tiles" : "native" }
 
   /// Saved statistics, and workspace for the given number of workers.
   public func memory(threads: Int) -> KernelMemory {
-    let plans = [forwardPlan] + (backwardPlan.map { [$0] } ?? [])
-    var workspace = plans.map { $0.plan.workspaceBytes(threads: threads) }.max() ?? 0
-    if forwardPlan.plan.form.packed {
+    let plans = [tiles.forward, tiles.backward, compiled.forward, compiled.backward]
+    var workspace = plans.compactMap { $0?.plan.workspaceBytes(threads: threads) }.max() ?? 0
+    if tiles.forward.plan.form.packed {
       workspace += packedTensorCount * TilePlan.aligned(layout.count * 4)
     }
     return KernelMemory(savedBytes: savedDoubles * 8, workspaceBytes: workspace)
@@ -164,36 +172,38 @@ public final class TilesKernel: NormKernel {
       }
     var lines = ["runs        " + runs]
     if !program.fusion.isEmpty { lines.append("fused with  \(program.fusion)") }
-    lines += ["forward", forwardPlan.plan.summary(keeps: savedDoubles * 8)]
-    if let backwardPlan { lines += ["backward", backwardPlan.plan.summary(keeps: nil)] }
+    let plans = native?.code == nil ? tiles : compiled
+    lines += ["forward", plans.forward.plan.summary(keeps: savedDoubles * 8)]
+    if let backward = plans.backward { lines += ["backward", backward.plan.summary(keeps: nil)] }
     return lines.joined(separator: "\n")
   }
 
   /// Once where statistics belong to slices, else once for each pass over the whole.
   public var tensorPasses: TensorPasses? {
+    let (forward, backward) = (tiles.forward.plan, tiles.backward?.plan)
     var passes = TensorPasses(
-      forward: forwardPlan.plan.tensorPasses, backward: backwardPlan?.plan.tensorPasses ?? 1)
-    passes.forwardBytes = forwardPlan.plan.bytesMoved
-    passes.backwardBytes = backwardPlan?.plan.bytesMoved ?? 0
-    passes.keepsInput = backwardPlan?.plan.reads(tensor: 0) ?? false
+      forward: forward.tensorPasses, backward: backward?.tensorPasses ?? 1)
+    passes.forwardBytes = forward.bytesMoved
+    passes.backwardBytes = backward?.bytesMoved ?? 0
+    passes.keepsInput = backward?.reads(tensor: 0) ?? false
     return passes
   }
 
   /// Writes the output, saved statistics and, in training, the buffers.
   public func forward(_ call: KernelCall) throws(NormaError) {
     guard layout.count > 0 else { return }
-    try run(forwardPlan, call, backward: false)
+    try run(call, backward: false)
   }
 
   /// Writes the gradients of inputs and parameters.
   public func backward(_ call: KernelCall) throws(NormaError) {
-    guard let backwardPlan else {
+    guard let backward = tiles.backward else {
       throw NormaError(.internal, "backward was called on a kernel built without gradient")
     }
     if layout.count == 0 {
       second.clearGradients(call)
       if !call.accumulate {
-        for store in backwardPlan.plan.stores {
+        for store in backward.plan.stores {
           if case .parameterGradient(let index) = store.target,
             let p = call.parameterGradients[index]
           {
@@ -203,11 +213,17 @@ public final class TilesKernel: NormKernel {
       }
       return
     }
-    try run(backwardPlan, call, backward: true)
+    try run(call, backward: true)
   }
 
-  private func run(_ plan: FrozenPlan, _ call: KernelCall, backward: Bool) throws(NormaError) {
-    guard let workspace = call.workspace else {
+  private func run(_ call: KernelCall, backward: Bool) throws(NormaError) {
+    let code = native?.code
+    let units = backward ? code?.backward : code?.forward
+    guard let workspace = call.workspace,
+      let plan = units == nil
+        ? backward ? tiles.backward : tiles.forward
+        : backward ? compiled.backward : compiled.forward
+    else {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
     try requireNeighbours(call, backward: backward)
@@ -218,16 +234,22 @@ public final class TilesKernel: NormKernel {
       slots.fill(slot, from: call, backward: backward)
       var free = workspace
       let originals = packedTensors(plan.plan, slot, &free, readCount: slots.readCount)
-      let code = native?.code
       // A result that nobody wants is still computed; it goes nowhere else.
       withUnsafePointer(to: call) { call in
         call.pointee.parameters.withUnsafeBufferPointer { parameters in
           let parameters = UnsafeRawPointer(parameters.baseAddress)?
             .assumingMemoryBound(to: UnsafePointer<Float>?.self)
-          TileRun(
-            plan: plan.hot, call: call, tensors: slot, parameters: parameters,
-            native: backward ? code?.backward : code?.forward, workspace: free
+          let isDone = TileRun(
+            plan: plan.hot, call: call, tensors: slot, parameters: parameters, native: units,
+            workspace: free
           ).run()
+          // Numbers that floats do not hold are for the interpreter, after all.
+          if !isDone, let plan = backward ? tiles.backward : tiles.forward {
+            _ = TileRun(
+              plan: plan.hot, call: call, tensors: slot, parameters: parameters, native: nil,
+              workspace: free
+            ).run()
+          }
         }
       }
       if originals {

@@ -37,7 +37,7 @@ package struct NativeSpecial {
     _ program: NormProgram, _ layout: TensorLayout
   ) throws(NormaError) -> TensorLayout? {
     let kernel = try TilesKernel(program: program, layout: layout)
-    let plan = kernel.forwardPlan.plan
+    let plan = kernel.tiles.forward.plan
     guard plan.level == .rows, !plan.form.packed, kernel.treatsPositionsAsSamples else {
       return nil
     }
@@ -67,8 +67,8 @@ package struct NativeSpecial {
       plan.mayStream = true
       return plan
     }
-    let forward = kernels.map { open($0.forwardPlan.plan) }
-    let backward = kernels.compactMap { $0.backwardPlan.map { open($0.plan) } }
+    let forward = kernels.map { open($0.compiled.forward.plan) }
+    let backward = kernels.compactMap { $0.compiled.backward.map { open($0.plan) } }
     guard !forward[0].form.packed,
       let lines = NativeText.functions(forward[0], prefix: name + "_f", lanes),
       NativeText.functions(forward[2], prefix: name + "_f", lanes) == lines,
