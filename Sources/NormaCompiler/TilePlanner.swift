@@ -12,8 +12,9 @@ struct TilePlanner {
   static let tileFloats = Int(CK_LONGEST_TILE)
   /// Pieces of work handed to threads: a constant, so that results do not depend on the thread count.
   static let unitLimit = 16
-  /// The most rows of a slice that machine code works on: few enough that what it keeps of each in double
-  /// stays in the first-level cache beside them. The interpreter gains more from doing much at once.
+  /// The most rows of a slice that machine code works on, a multiple of 8: few enough that what it
+  /// keeps of each in double stays in the first-level cache beside them. The interpreter gains more
+  /// from doing much at once.
   static let compiledRows = 32
   /// A unit of fewer floats than this is not worth a thread.
   static let unitFloats = 16384

@@ -11,12 +11,15 @@ public final class TilesKernel: NormKernel {
   struct Plans {
     let forward: FrozenPlan
     let backward: FrozenPlan?
+
+    func plan(backward isBackward: Bool) -> FrozenPlan? { isBackward ? backward : forward }
   }
 
   private let program: NormProgram
   private let layout: TensorLayout
-  /// What tiles interpret, and what machine code is made of: the same, but where rows are short.
+  /// What tiles interpret.
   let tiles: Plans
+  /// What machine code is made of: the same plans, but where rows are short.
   let compiled: Plans
   let savedDoubles: Int
   private let second: SecondInputs
@@ -82,22 +85,20 @@ public final class TilesKernel: NormKernel {
     self.second = second
     savedDoubles = total
     let form = MatrixForm(layout).suited(to: forwardGraph, backwardGraph, extents)
-    func plans(sliceRows: Int) throws(NormaError) -> Plans {
+    func plans(mostRows: Int) throws(NormaError) -> Plans {
       func plan(_ graph: Graph) throws(NormaError) -> FrozenPlan {
         var planner = TilePlanner(
           graph: graph, program: program, extents: extents, form: form, savedOffsets: offsets,
-          mostRows: sliceRows)
+          mostRows: mostRows)
         return FrozenPlan(try planner.finish())
       }
-      var backward: FrozenPlan?
-      if let backwardGraph { backward = try plan(backwardGraph) }
-      return Plans(forward: try plan(forwardGraph), backward: backward)
+      return Plans(forward: try plan(forwardGraph), backward: try backwardGraph.map(plan))
     }
-    tiles = try plans(sliceRows: .max)
+    tiles = try plans(mostRows: .max)
     let hasLongSlices = [tiles.forward, tiles.backward].contains {
       $0?.plan.level == .rows && ($0?.plan.sliceRows ?? 0) > TilePlanner.compiledRows
     }
-    compiled = hasLongSlices ? try plans(sliceRows: TilePlanner.compiledRows) : tiles
+    compiled = hasLongSlices ? try plans(mostRows: TilePlanner.compiledRows) : tiles
     native =
       if let session {
         NativePlans(
@@ -221,8 +222,7 @@ public final class TilesKernel: NormKernel {
     let units = backward ? code?.backward : code?.forward
     guard let workspace = call.workspace,
       let plan = units == nil
-        ? backward ? tiles.backward : tiles.forward
-        : backward ? compiled.backward : compiled.forward
+        ? tiles.plan(backward: backward) : compiled.plan(backward: backward)
     else {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
@@ -244,7 +244,7 @@ public final class TilesKernel: NormKernel {
             workspace: free
           ).run()
           // Numbers that floats do not hold are for the interpreter, after all.
-          if !isDone, let plan = backward ? tiles.backward : tiles.forward {
+          if !isDone, let plan = tiles.plan(backward: backward) {
             _ = TileRun(
               plan: plan.hot, call: call, tensors: slot, parameters: parameters, native: nil,
               workspace: free

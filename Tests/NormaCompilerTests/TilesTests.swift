@@ -170,6 +170,8 @@ func shortRowsAgree() throws {
       program: program, layout: layout, native: executor == "native" ? session : nil)
     session.settle()
     #expect(kernel.executor == executor)
+    let slices = executor == "native" ? "slices of 32 rows" : "slices of 408 rows"
+    #expect(kernel.planDescription?.contains(slices) == true)
     let bench = Bench(layout, kernel, threads: 2, x: x)
     defer { bench.free() }
     try kernel.forward(bench.call)
