@@ -68,6 +68,8 @@ enum SliceLevel: String {
   case rows
   /// One sample, which has its own statistics.
   case sample
+  /// One channel, which has its own statistics, in all samples; for machine code only.
+  case channel
   /// The whole tensor, pass by pass.
   case whole
 
@@ -76,6 +78,7 @@ enum SliceLevel: String {
     switch self {
     case .rows: form.rowRoles
     case .sample: .batch
+    case .channel: .channel
     case .whole: .none
     }
   }

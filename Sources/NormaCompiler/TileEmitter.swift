@@ -79,9 +79,8 @@ extension TilePlanner {
 
   /// Finds the largest run of rows within which every small value either repeats or advances.
   private mutating func planBlocks() {
-    let atoms = plan.form.rowAtoms.filter { atom in
-      plan.level == .whole || !RoleSet.batch.contains(atom)
-    }
+    let fixed = plan.level.lead(plan.form)
+    let atoms = plan.form.rowAtoms.filter { !fixed.contains($0) }
     let counts = atoms.map { memory.slice.count($0) }
     if plan.level == .rows {
       plan.blockRows = plan.sliceRows
@@ -144,7 +143,7 @@ extension TilePlanner {
     }
     let node = nodes.graph.nodes[index]
     let sliced = isSliced(index)
-    if let view = parameterView(node) { return (view, nil) }
+    if !sliced, let view = parameterView(node) { return (view, nil) }
     let innerPart = node.domain.intersection(plan.form.innerRoles)
     let wide = innerPart.isEmpty ? node.domain : node.domain.union(plan.form.innerRoles)
     let needsLow = low && !isExact(index)

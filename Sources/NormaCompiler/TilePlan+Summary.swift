@@ -14,6 +14,7 @@ extension TilePlan {
       switch level {
       case .rows: "slices of \(sliceRows) rows, each row with its own statistics"
       case .sample: "one sample at a time, each with its own statistics"
+      case .channel: "one channel at a time in all samples, each with its own statistics"
       case .whole: "pass by pass over the whole tensor"
       }
     var lines = [

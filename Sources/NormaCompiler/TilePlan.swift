@@ -40,6 +40,14 @@ struct TilePlan: Sendable {
     let count: Int
     let place: ck_place
   }
+  /// A shared array's part that belongs to a slice: at level channel, of parameters and buffers.
+  struct SharedMove: Sendable {
+    /// Where the shared array starts, and the part in the worker's area.
+    let sharedOffset: Int
+    let workerOffset: Int
+    /// Elements that a slice has.
+    let count: Int
+  }
   struct Merge: Sendable {
     enum Family: Sendable { case sum, moments, max, min }
     let family: Family
@@ -77,6 +85,9 @@ struct TilePlan: Sendable {
   /// Rows a slice has; the last may have fewer at level rows.
   var sliceRows = 0
   var sliceCount = 0
+  /// Elements between the starts of two rows of a slice, and of two slices.
+  var rowPitch: Int { level == .channel ? inner * sliceCount : inner }
+  var slicePitch: Int { level == .channel ? inner : inner * sliceRows }
   var unitCount = 0
   var tileRows = 0
   var tileInner = 0
@@ -93,6 +104,8 @@ struct TilePlan: Sendable {
   var sliceBegin = Frozen<ck_step>([])
   var passes: [Pass] = []
   var sliceStores: [SavedMove] = []
+  var sharedSliceLoads: [SharedMove] = []
+  var sharedSliceStores: [SharedMove] = []
   var wholeStores: [SavedMove] = []
   var epilogueMerges: [Merge] = []
   var epilogue = Frozen<ck_step>([])

@@ -38,6 +38,7 @@ extension TilePlanner {
     let steps = (sliceSteps + sharedSteps + [resultSteps]).joined()
     var read = Set(plan.stores.map(\.offset))
     read.formUnion(plan.wholeStores.map { Int($0.place.offset) })
+    read.formUnion(plan.sharedSliceLoads.map(\.sharedOffset))
     for place in steps.flatMap({ [$0.a, $0.b, $0.c] }) where place.worker == 0 {
       read.insert(Int(place.offset))
     }
@@ -50,10 +51,15 @@ extension TilePlanner {
   private mutating func planResults() throws(NormaError) {
     for output in nodes.graph.outputs where !TileNodes.isTensorResult(output.name) {
       let domain = nodes.graph.nodes[output.node].domain
-      guard let array = values[output.node] else {
+      guard var array = values[output.node] else {
         throw NormaError(
           .usage, "'\(output.name)' is as large as the tensor",
           help: "reduce it over the roles that its buffer or parameter lacks")
+      }
+      if plan.level == .channel, isSliced(output.node), !output.name.hasPrefix("saved:") {
+        let whole = memory.doubles(domain, worker: false)
+        plan.sharedSliceStores.append(sharedMove(domain, shared: whole, part: array))
+        array = whole
       }
       let parts = output.name.split(separator: ":", maxSplits: 1).map(String.init)
       switch parts[0] {

@@ -65,12 +65,12 @@ struct TilePlanner {
 
   init(
     graph: Graph, program: NormProgram, extents: Extents, form: MatrixForm, savedOffsets: [Int],
-    mostRows: Int
+    isCompiled: Bool
   ) {
     nodes = TileNodes(graph, extents: extents)
     self.program = program
     self.savedOffsets = savedOffsets
-    let level = nodes.level(form)
+    let level = nodes.level(form, isCompiled: isCompiled)
     let crossing = nodes.crossing(level, form)
     var plan = TilePlan(form: form, level: level, extents: extents)
     plan.rows = extents.count(form.rowRoles)
@@ -81,13 +81,18 @@ struct TilePlanner {
     switch level {
     case .rows:
       // Multiples of 8 rows: small values are vectors along them, column sums pay off.
-      plan.sliceRows = min(max(8, plan.tileRows / 8 * 8), mostRows, plan.rows)
+      plan.sliceRows = min(
+        max(8, plan.tileRows / 8 * 8), isCompiled ? TilePlanner.compiledRows : plan.rows, plan.rows)
       slice = Extents(
         sample: 1, space: plan.sliceRows, group: extents.counts[3], member: extents.counts[4])
     case .sample:
       plan.sliceRows = extents.count(form.rowRoles.subtracting(.batch))
       slice.counts[0] = 1
       slice.counts[1] = 1
+    case .channel:
+      plan.sliceRows = extents.count(.batch)
+      slice.counts[3] = 1
+      slice.counts[4] = 1
     case .whole:
       plan.sliceRows = plan.rows
     }
@@ -199,6 +204,10 @@ struct TilePlanner {
             source: source, offset: Int(array.place.offset),
             count: memory.count(node.domain, worker: false)))
         values[index] = array
+        guard sliced else { return }
+        let part = memory.doubles(node.domain, worker: true)
+        plan.sharedSliceLoads.append(sharedMove(node.domain, shared: array, part: part))
+        values[index] = part
       }
       switch node.kind {
       case .constant(let value): values[index] = constant(value)
@@ -239,6 +248,15 @@ struct TilePlanner {
     return .init(
       number: number,
       count: perRow ? count / max(plan.sliceRows, 1) : count, place: array.place)
+  }
+
+  /// The part of a shared array that belongs to a slice, and where a worker has it.
+  func sharedMove(
+    _ domain: RoleSet, shared: SmallArray, part: SmallArray
+  ) -> TilePlan.SharedMove {
+    .init(
+      sharedOffset: Int(shared.place.offset), workerOffset: Int(part.place.offset),
+      count: memory.count(domain, worker: true))
   }
 
   /// A reduction of a small value, in double.

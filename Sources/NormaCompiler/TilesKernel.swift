@@ -19,7 +19,7 @@ public final class TilesKernel: NormKernel {
   private let layout: TensorLayout
   /// What tiles interpret.
   let tiles: Plans
-  /// What machine code is made of: the same plans, but where rows are short.
+  /// What machine code is made of: the same plans, but where rows are short, or slices are channels.
   let compiled: Plans
   let savedDoubles: Int
   private let second: SecondInputs
@@ -85,20 +85,21 @@ public final class TilesKernel: NormKernel {
     self.second = second
     savedDoubles = total
     let form = MatrixForm(layout).suited(to: forwardGraph, backwardGraph, extents)
-    func plans(mostRows: Int) throws(NormaError) -> Plans {
+    func plans(isCompiled: Bool) throws(NormaError) -> Plans {
       func plan(_ graph: Graph) throws(NormaError) -> FrozenPlan {
         var planner = TilePlanner(
           graph: graph, program: program, extents: extents, form: form, savedOffsets: offsets,
-          mostRows: mostRows)
+          isCompiled: isCompiled)
         return FrozenPlan(try planner.finish())
       }
       return Plans(forward: try plan(forwardGraph), backward: try backwardGraph.map(plan))
     }
-    tiles = try plans(mostRows: .max)
-    let hasLongSlices = [tiles.forward, tiles.backward].contains {
+    tiles = try plans(isCompiled: false)
+    let hasOwnPlans = [tiles.forward, tiles.backward].contains {
       $0?.plan.level == .rows && ($0?.plan.sliceRows ?? 0) > TilePlanner.compiledRows
+        || $0?.plan.level == .whole && form.order == .channelsFirst && $0?.plan.streams == true
     }
-    compiled = hasLongSlices ? try plans(mostRows: TilePlanner.compiledRows) : tiles
+    compiled = hasOwnPlans ? try plans(isCompiled: true) : tiles
     native =
       if let session {
         NativePlans(

@@ -78,6 +78,11 @@ struct FormulaCase: CustomStringConvertible, Sendable {
   static let overBatch: Formula = { x in
     x - x.mean(.batch) * gamma
   }
+  static let gatedBatch: Formula = { x in
+    let r: Expr = (x.variance([.batch, .space]) + epsilon).rsqrt()
+    let gated: Expr = x * (gamma * x).sigmoid()
+    return gated * r + alpha
+  }
   static let overEverything: Formula = { x in
     let r: Expr = (x.meanSquare(.all) + epsilon).rsqrt()
     return x * r + x.maximum(over: .all)

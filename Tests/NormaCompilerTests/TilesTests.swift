@@ -127,6 +127,72 @@ func runsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws 
   if name == "groups" { try agrees(test, "native", x: x, dy: x) }
 }
 
+/// Large images whose statistics are channels' go through all passes a channel at a time: their rows lie
+/// apart. One channel overflows in float; of another, a coefficient is no float, and tiles step in.
+@Test(
+  "Channels one after another agree with Reference",
+  arguments: [
+    ("batch", FormulaCase.plainVariance), ("over the batch alone", FormulaCase.overBatch),
+    ("gated batch", FormulaCase.gatedBatch),
+  ])
+func channelsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws {
+  let test = FormulaCase(description: name, shape: [3, 67, 145, 144], axis: [1], formula: formula)
+  let layout = try TensorLayout(shape: test.shape, axis: test.axis)
+  let kernel = try TilesKernel(program: try program(formula), layout: layout, native: session)
+  session.settle()
+  #expect(kernel.planDescription?.contains("one channel at a time") == true)
+  try agrees(test, "native")
+  var random = RandomSource(seed: 3)
+  var x = (0..<layout.count).map { _ in Float(random.normal() + 0.2) }
+  let space = layout.spaceCount
+  for i in (5 * space + 7)..<(5 * space + 60) { x[i] *= 1e20 }
+  try agrees(test, "native", x: x)
+  guard name == "batch" else { return }
+  for sample in 0..<3 {
+    for i in 0..<space { x[(sample * 67 + 9) * space + i] = i == 5 ? 3e38 : 2e38 }
+  }
+  try agrees(test, "native", x: x)
+}
+
+/// Running statistics and parameters' gradients come from slices, each of which has one number of them.
+@Test("Channels one after another keep running statistics, on any number of threads")
+func channelsKeepBuffers() throws {
+  let roles: RoleSet = [.batch, .space]
+  let x = Expr.input("x")
+  let mean = Expr.buffer("mean", per: .channel)
+  let program = try NormProgram(
+    inputs: [("x", .all)], parameters: [("gamma", .channel), ("alpha", .none)],
+    buffers: [("mean", .channel)], hyper: ["epsilon"], output: FormulaCase.plainVariance(x) + mean,
+    updates: [("mean", mean * 0.75 + x.mean(roles) * 0.25)], gradient: true)
+  func run(_ session: NativeSession?, threads: Int) throws -> [Float] {
+    let layout = try TensorLayout(shape: [1, 64, 16, 4097], axis: [1])
+    let kernel = try TilesKernel(program: program, layout: layout, native: session)
+    session?.settle()
+    let isByChannel = kernel.planDescription?.contains("one channel at a time") == true
+    #expect(isByChannel == (session != nil))
+    var bench = Bench(layout, kernel, threads: threads)
+    defer { bench.free() }
+    var running = (0..<64).map { Float($0) / 8 }
+    try running.withUnsafeMutableBufferPointer { running throws in
+      bench.call.buffers = [try #require(running.baseAddress)]
+      try kernel.forward(bench.call)
+      try kernel.backward(bench.call)
+    }
+    // Each of the sums is of as many terms of both signs as a channel has values.
+    let sums =
+      bench.read(bench.call.parameterGradients[0], 64)
+      + bench.read(bench.call.parameterGradients[1], 1)
+    return running + sums.map { $0 / Float(layout.count / 64).squareRoot() }
+      + bench.read(bench.call.output, layout.count)
+      + bench.read(bench.call.inputGradients[0], layout.count)
+  }
+  let tiles = try run(nil, threads: 1)
+  let native = try [1, 2, 3].map { try run(session, threads: $0) }
+  #expect(native[0] == native[1] && native[0] == native[2])
+  let difference = zip(tiles, native[0]).map { abs($0 - $1) / max(1, abs($0)) }.max()
+  #expect(try #require(difference) < 1e-6)
+}
+
 /// A pass that sums whole rows beside columns: a row's sum is written there, the others are added to.
 @Test(
   "Sums of rows and of columns in one pass do not add to what was there",

@@ -176,7 +176,7 @@ extension NativeLoops {
         let row = t == 0 ? "r" : "r + \(t)"
         let start = "o\(t)"
         let (numbers, known) = numbersOfRow(leaves, "q1 + \(row)", "_\(t)")
-        lines += ["const i64 \(start) = (row0 + rr + \(row)) * \(inner);"] + numbers
+        lines += ["const i64 \(start) = (row0 + rr + \(row)) * \(plan.rowPitch);"] + numbers
         for v in 0..<vectors {
           if v * lanes % 16 == 0 {
             if !outputs.isEmpty {
@@ -293,7 +293,7 @@ extension NativeLoops {
       func row(_ r: String) -> [String] {
         var body = NativeBody(
           self, tail: tail, column: column, row: "q1 + \(r)",
-          start: "(row0 + rr + \(r)) * \(inner)", suffix: "f")
+          start: "(row0 + rr + \(r)) * \(plan.rowPitch)", suffix: "f")
         let value = body.vector(sum.a)
         return body.statements + ["v = \(value);"]
       }
@@ -324,7 +324,7 @@ extension NativeLoops {
     var names: [[NativeProgram.Source: String]] = Array(repeating: [:], count: together)
     func number(_ t: Int) -> String { t == 0 ? "r" : "r + \(t)" }
     for t in 0..<together {
-      lines.append("const i64 o\(t) = (row0 + rr + \(number(t))) * \(inner);")
+      lines.append("const i64 o\(t) = (row0 + rr + \(number(t))) * \(plan.rowPitch);")
       let (numbers, known) = numbersOfRow(leaves, "q1 + \(number(t))", "_\(t)")
       lines += numbers
       names[t] = known

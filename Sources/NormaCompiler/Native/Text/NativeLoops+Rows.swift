@@ -13,7 +13,7 @@ extension NativeLoops {
     let eachRow =
       [
         goesBack ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
-        "const i64 q = q0 + r, o = (row0 + r) * \(inner);",
+        "const i64 q = q0 + r, o = (row0 + r) * \(plan.rowPitch);",
       ] + numbers
     func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
       NativeBody(

@@ -24,7 +24,8 @@ struct NativeLoops {
   var whole: Int { inner / lanes * lanes }
   var tail: Int { inner % lanes }
 
-  /// The loops; rows are `row0 ..< row0 + n` of the tensor, `q0` is the first one's index in its block.
+  /// The loops; rows are `row0 ..< row0 + n` of the tensor, or of the slice at level channel; `q0` is the
+  /// first one's index in its block.
   func text() -> [String] {
     // Results are written where the other loop is not needed.
     guard pass.accumulations.contains(where: { !$0.isByRow }) else {
@@ -110,10 +111,15 @@ struct NativeLoops {
   func ahead(_ leaves: [NativeProgram.Source], _ at: String) -> [String] {
     let read = tensors(leaves)
     guard plan.streams else { return [] }
-    let next = program.rowsAtOnce * inner
     func ask(_ distance: Int, _ locality: Int) -> [String] {
       read.map { "__builtin_prefetch(t\($0) + \(at) + \(distance), 0, \(locality));" }
     }
+    if plan.level == .channel {
+      // The channel's next row, then the next channel's: of two tensors the cache holds no more.
+      guard read.count == 1 else { return [] }
+      return ask(pass.outputs.isEmpty ? plan.rowPitch : plan.slicePitch, 3)
+    }
+    let next = program.rowsAtOnce * inner
     let several = lanes >= 16 && program.passes.count > 1
     let waiting = 4 * program.waitingCount * program.waitingStride
     let isNear = plan.readsAhead(

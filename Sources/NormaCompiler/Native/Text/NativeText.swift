@@ -30,9 +30,8 @@ struct NativeText {
     var goesBack = false
     for (number, pass) in program.passes.enumerated() {
       // A pass over a slice as a whole begins where the one before ended, in the cache.
-      goesBack =
-        plan.level == .sample && program.runs == nil && pass.accumulations.isEmpty && number > 0
-        && !goesBack
+      let isOfSlice = [.sample, .channel].contains(plan.level) && program.runs == nil
+      goesBack = isOfSlice && pass.accumulations.isEmpty && number > 0 && !goesBack
       let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
       // Where costly values are made or found, row by row, vectors would wait for their own instructions;
       // sums of columns leave no registers for more than one.
@@ -45,7 +44,13 @@ struct NativeText {
           + " float *restrict kept, i64 from, i64 to, i64 start, int wide) {")
       lines += ["const float *SF = c->shared_floats;"]
       let written = Set(pass.outputs.map(\.tensor))
-      lines += program.tensors.sorted().map { "float *t\($0) = c->tensors[\($0)];" }
+      // At level channel a slice starts at element `start` and its rows count from 0; else `start` is its
+      // first row.
+      lines += program.tensors.sorted().map { t in
+        let tensor = "c->tensors[\(t)]"
+        return "float *t\(t) = "
+          + (plan.level == .channel ? "\(tensor) ? \(tensor) + start : 0;" : "\(tensor);")
+      }
       lines += program.parameters.sorted().map { "const float *P\($0) = c->parameters[\($0)];" }
       for t in written.sorted() {
         // A result that nobody wants is written to one row, again and again.
@@ -71,14 +76,16 @@ struct NativeText {
 
   /// The rows from `from` to `to` in blocks within which small arrays advance evenly.
   private static func blocks(_ plan: TilePlan, _ loops: [String]) -> [String] {
+    let first = plan.level == .channel ? "0" : "start"
     if plan.leadCounts.allSatisfy({ $0 == 1 }) {
-      return ["const i64 n = to - from, row0 = from, q0 = from - start, l0 = 0, l1 = 0, l2 = 0;"]
-        + loops
+      return [
+        "const i64 n = to - from, row0 = from, q0 = from - \(first), l0 = 0, l1 = 0, l2 = 0;"
+      ] + loops
     }
     let (b, c) = (plan.leadCounts[1], plan.leadCounts[2])
     return [
       "for (i64 row0 = from; row0 < to;) {",
-      "const i64 block = (row0 - start) / \(plan.blockRows), q0 = (row0 - start) % \(plan.blockRows);",
+      "const i64 row = row0 - \(first), block = row / \(plan.blockRows), q0 = row % \(plan.blockRows);",
       "const i64 n = to - row0 < \(plan.blockRows) - q0 ? to - row0 : \(plan.blockRows) - q0;",
       plan.leadCounts[0] == 1 && b == 1
         ? "const i64 l0 = 0, l1 = 0, l2 = block;"
@@ -119,12 +126,21 @@ struct NativeText {
       "static void \(prefix)_slice(const call *c, double *D, float *WF, double *U, i64 slice,"
         + " int wide) {",
       "double *SD = c->shared_doubles; float *SF = c->shared_floats;",
-      "const i64 start = slice * \(plan.sliceRows);",
-      "const i64 rows = c->rows - start < \(plan.sliceRows) ? c->rows - start : \(plan.sliceRows);",
+    ]
+    if plan.level == .channel {
+      lines += [
+        "const i64 start = slice * \(plan.slicePitch), rows = c->rows / \(plan.sliceCount);"
+      ]
+    } else {
+      lines += [
+        "const i64 start = slice * \(plan.sliceRows);",
+        "const i64 rows = c->rows - start < \(plan.sliceRows) ? c->rows - start : \(plan.sliceRows);",
+      ]
+    }
+    lines.append(
       program.keptFloats == 0
         ? "float *kept = 0;"
-        : "float kept[\(program.keptFloats)] __attribute__((aligned(64)));",
-    ]
+        : "float kept[\(program.keptFloats)] __attribute__((aligned(64)));")
     let alone = Set(
       program.passes.flatMap(\.accumulations).filter { $0.isAlone(in: plan) }.map { Int($0.offset) }
     )
@@ -136,12 +152,19 @@ struct NativeText {
       let when = alone.contains(fill.offset) ? "if (rows < \(plan.sliceRows)) " : ""
       lines.append(when + "fill(D + \(fill.offset), \(value), \(fill.count));")
     }
+    lines += plan.sharedSliceLoads.map {
+      "copy(D + \($0.workerOffset), SD + \($0.sharedOffset) + slice * \($0.count), 8 * \($0.count));"
+    }
     lines += moves(plan, plan.sliceLoads, load: true)
     lines += NativeSteps.text(plan.sliceBegin)
     if let runs = program.runs {
       lines += runs.text { passes(plan, program, prefix, from: $0, to: $1) }
     } else {
-      lines += passes(plan, program, prefix, from: "start", to: "start + rows")
+      let first = plan.level == .channel ? "0" : "start"
+      lines += passes(plan, program, prefix, from: first, to: first + " + rows")
+    }
+    lines += plan.sharedSliceStores.map {
+      "copy(SD + \($0.sharedOffset) + slice * \($0.count), D + \($0.workerOffset), 8 * \($0.count));"
     }
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
     let across = program.passes.flatMap(\.accumulations).filter(\.across)
