@@ -10,11 +10,14 @@ extension NativeLoops {
     let (read, held) = sums.isEmpty ? heldColumns(leaves) : ([], [])
     // What is one number a row is made once.
     let (numbers, names) = numbersOfRow(leaves, "q", "")
+    let row = ["const i64 q = q0 + r, o = (row0 + r) * \(plan.rowPitch);"] + numbers
+    let (near, corrections) = nearSums(sums)
+    let isManyAtOnce = joinsManyRows(sums, all, outputs, corrections)
+    let first = isManyAtOnce ? "r0" : "0"
     let eachRow =
       [
-        goesBack ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = 0; r < n; r++) {",
-        "const i64 q = q0 + r, o = (row0 + r) * \(plan.rowPitch);",
-      ] + numbers
+        goesBack ? "for (i64 r = n - 1; r >= 0; r--) {" : "for (i64 r = \(first); r < n; r++) {"
+      ] + row
     func body(_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody {
       NativeBody(
         self, tail: tail, column: column, row: "q", start: "o", suffix: suffix, names: names)
@@ -31,7 +34,14 @@ extension NativeLoops {
     let own = all.indices.filter { all[$0].family == .moments && all[$0].isAlone(in: plan) }
     let early = isCostly ? [] : own
     var lines = read
-    if !early.isEmpty { lines += eachRow + early.flatMap { [at($0)] + shift($0) } + ["}"] }
+    if isManyAtOnce { lines.append("i64 r0 = 0;") }
+    if !early.isEmpty {
+      if isManyAtOnce { lines += shiftsOfMany(early.map { all[$0] }) }
+      lines += eachRow + early.flatMap { [at($0)] + shift($0) } + ["}"]
+    }
+    if isManyAtOnce {
+      lines += manyRows(sums, near, corrections, row) { partialSums(near, [], leaves, body, $0) }
+    }
     lines += eachRow + all.indices.map(at)
     for (k, sum) in sums.map(\.numbered) {
       switch sum.family {
@@ -75,9 +85,11 @@ extension NativeLoops {
     if sums.isEmpty {
       lines += everyVector { _, _ in }
     } else {
-      let (near, corrections) = nearSums(sums, names)
-      lines +=
-        ["if (!wide) {"] + partialSums(near, outputs, leaves, body) + corrections + ["} else {"]
+      lines += ["if (!wide) {"] + partialSums(near, outputs, leaves, body)
+      lines += corrections.map {
+        "d\($0.sum) -= d\($0.other) * (double)\(names[$0.low] ?? "")[0];"
+      }
+      lines.append("} else {")
       lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
     }
     for loop in sums {
@@ -114,22 +126,28 @@ extension NativeLoops {
       ? (all.flatMap(\.lines), all.map(\.names)) : ([], [])
   }
 
+  /// What is taken off a sum at the end: another one times a number of the row.
+  struct Correction {
+    let sum: Int
+    let other: Int
+    let low: NativeProgram.Source
+  }
+
   /// Sums of v (x - high - low) as sums of v (x - high), where the sum of v is made as well: low times
   /// that one is taken off at the end.
-  private func nearSums(
-    _ sums: [Sum], _ names: [NativeProgram.Source: String]
-  ) -> (sums: [Sum], corrections: [String]) {
+  private func nearSums(_ sums: [Sum]) -> (sums: [Sum], corrections: [Correction]) {
     var near = sums
-    var corrections: [String] = []
+    var corrections: [Correction] = []
     for k in sums.indices where sums[k].terms.family == .dot {
       let terms = sums[k].terms
       for (a, b) in [(terms.a, terms.b), (terms.b, terms.a)] {
         guard case .value(let index) = b, let centered = program.centered[index],
-          let low = names[centered.rest],
+          program.isOneARow(centered.rest),
           let other = sums.first(where: { $0.terms.family == .sum && $0.terms.a == a })
         else { continue }
         (near[k].terms.a, near[k].terms.b) = (a, centered.near)
-        corrections.append("d\(sums[k].number) -= d\(other.number) * (double)\(low)[0];")
+        corrections.append(
+          Correction(sum: sums[k].number, other: other.number, low: centered.rest))
         break
       }
     }
@@ -141,7 +159,8 @@ extension NativeLoops {
     _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
     _ leaves: [NativeProgram.Source],
-    _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody
+    _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody,
+    _ joining: ((_ count: Int) -> [String])? = nil
   ) -> [String] {
     let vectors = inner / lanes
     let count = sums.reduce(0) { $0 + parts($1.terms).count }
@@ -166,7 +185,8 @@ extension NativeLoops {
       return asks + statements + stores
     }
     func join(_ count: Int) -> [String] {
-      sums.map(\.numbered).map { k, sum in
+      if let joining { return joining(count) }
+      return sums.map(\.numbered).map { k, sum in
         func joined(_ name: String) -> String {
           NativeLoops.joined((0..<count).map { "\(name)\(k)_\($0)" })
         }

@@ -61,6 +61,7 @@ struct NativePrelude {
     #define SCHEDULED
     #endif
     #define copy __builtin_memcpy
+    typedef float quad __attribute__((vector_size(16)));
     IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }
     extern double sqrt(double), exp(double), log(double), tanh(double), erf(double),
       pow(double, double);
@@ -89,6 +90,9 @@ struct NativePrelude {
     #endif
     IN vd lo(vf v) { uf u = {v}; return twice(u.h[0]); }
     IN vd hi(vf v) { uf u = {v}; return twice(u.h[1]); }
+    IN vd ldw(const float *p) { vh h; copy(&h, p, sizeof h); return twice(h); }
+    IN vd ldd(const double *p) { vd v; copy(&v, p, sizeof v); return v; }
+    IN void std(double *p, vd v) { copy(p, &v, sizeof v); }
     // Two halves as one vector: not put together in memory either.
     #if !defined(__clang__) && __GNUC__ < 12
     IN vf both(vh a, vh b) { uf u; u.h[0] = a; u.h[1] = b; return u.v; }
@@ -98,6 +102,11 @@ struct NativePrelude {
     }
     #else
     IN vf both(vh a, vh b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
+    #endif
+    #if !defined(__clang__) && __GNUC__ < 12
+    IN vh pair(quad a, quad b) { union { quad q[2]; vh v; } u = {{a, b}}; return u.v; }
+    #elif W == 16
+    IN vh pair(quad a, quad b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
     #endif
     IN vf narrow(const double *p) {
       vd a, b; copy(&a, p, sizeof a); copy(&b, p + W / 2, sizeof b);
@@ -123,7 +132,6 @@ struct NativePrelude {
       v2 s = b.h[0] + b.h[1];
       return s[0] + s[1];
     }
-    typedef float quad __attribute__((vector_size(16)));
     typedef int quad_mask __attribute__((vector_size(16)));
     IN quad pick(quad_mask k, quad a, quad b) { return (quad)((k & (quad_mask)a) | (~k & (quad_mask)b)); }
     // Half way between the middle two of the first four values, so that one outlier is no harm; of three
@@ -142,6 +150,65 @@ struct NativePrelude {
       const quad r = pick((s < u) ^ (quad_mask){0, -1, 0, -1}, u, s);
       return r[0] * 0.5f + r[1] * 0.5f;
     }
+    #if defined(__clang__)
+    #define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+    #else
+    #define MIX(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__})
+    #endif
+    // Of each four floats of two vectors the first two in turn, or the last two; and in pairs.
+    #if W == 16
+    IN vf low1(vf a, vf b) { return MIX(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29); }
+    IN vf high1(vf a, vf b) { return MIX(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31); }
+    IN vf low2(vf a, vf b) { return MIX(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29); }
+    IN vf high2(vf a, vf b) { return MIX(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31); }
+    IN vf low4(vf a, vf b) { return MIX(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23); }
+    IN vf high4(vf a, vf b) {
+      return MIX(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+    }
+    #elif W == 8
+    IN vf low1(vf a, vf b) { return MIX(a, b, 0, 8, 1, 9, 4, 12, 5, 13); }
+    IN vf high1(vf a, vf b) { return MIX(a, b, 2, 10, 3, 11, 6, 14, 7, 15); }
+    IN vf low2(vf a, vf b) { return MIX(a, b, 0, 1, 8, 9, 4, 5, 12, 13); }
+    IN vf high2(vf a, vf b) { return MIX(a, b, 2, 3, 10, 11, 6, 7, 14, 15); }
+    #endif
+    #if W >= 8
+    // The sums of each of W vectors, of which the last addition is in double.
+    IN void sums(double *z, const vf *g) {
+      vf a[W / 2], b[W / 4];
+      for (int i = 0; i < W / 2; i++)
+        a[i] = low1(g[2 * i], g[2 * i + 1]) + high1(g[2 * i], g[2 * i + 1]);
+      for (int i = 0; i < W / 4; i++)
+        b[i] = low2(a[2 * i], a[2 * i + 1]) + high2(a[2 * i], a[2 * i + 1]);
+      for (int i = 0; i < 2; i++) {
+    #if W == 16
+        const vf c = low4(b[2 * i], b[2 * i + 1]) + high4(b[2 * i], b[2 * i + 1]);
+    #else
+        const vf c = b[i];
+    #endif
+        std(z + i * W / 2, lo(c) + hi(c));
+      }
+    }
+    // The middle of the first four values of each of W rows, as above.
+    IN void middles(double *z, const float *p, i64 pitch) {
+      vf v[4];
+      for (int k = 0; k < 4; k++) {
+        quad q[W / 4];
+        for (int l = 0; l < W / 4; l++) copy(&q[l], p + (4 * l + k) * pitch, sizeof *q);
+    #if W == 16
+        v[k] = both(pair(q[0], q[1]), pair(q[2], q[3]));
+    #else
+        v[k] = both(q[0], q[1]);
+    #endif
+      }
+      const vf s = low1(v[0], v[1]), t = high1(v[0], v[1]);
+      const vf u = low1(v[2], v[3]), w = high1(v[2], v[3]);
+      const vf a = low2(s, u), b = high2(s, u), c = low2(t, w), d = high2(t, w);
+      const vf l = nk_if(a < b, a, b), m = nk_if(a < b, b, a);
+      const vf n = nk_if(c < d, c, d), o = nk_if(c < d, d, c);
+      const vf x = nk_if(l < n, n, l) * 0.5f + nk_if(m < o, m, o) * 0.5f;
+      std(z, lo(x)); std(z + W / 2, hi(x));
+    }
+    #endif
     // The values nearer to 0.
     IN vf nearer(vf a, vf b) { return nk_if(nk_if(a < 0, -a, a) < nk_if(b < 0, -b, b), a, b); }
     // Takes values into the range from low to high; what lies within is returned, be it them or the end
