@@ -108,7 +108,7 @@ struct NativeRunText {
       "call c = {j->tensors, j->parameters, SD, SF, j->scratch, U, j->saved, offsets, rows,",
       "  \(whole ? "1" : "(rows + \(plan.sliceRows - 1)) / \(plan.sliceRows)"), units,"
         + " \(plan.tileRows), j->scratch_stride, \(plan.unitBytes),",
-      "  rows * \(plan.inner) >= \(TilePlan.streamedCount)};",
+      "  rows * \(plan.inner) >= \(TilePlan.streamedCount(plan.level))};",
     ]
     func fills() -> [String] {
       plan.unitFills.map {
