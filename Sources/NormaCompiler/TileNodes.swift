@@ -108,7 +108,8 @@ struct TileNodes {
     let sampleSize = extents.count([.space, .channel])
     if samples >= 4 || sampleSize <= 16384, fits(.sample, form) { return .sample }
     let channelSize = extents.count([.batch, .space])
-    if isCompiled, form.order == .channelsFirst, extents.count(.all) >= TilePlan.streamedCount(.channel),
+    if isCompiled, form.order == .channelsFirst,
+      extents.count(.all) >= TilePlan.streamedCount(.channel),
       extents.count(.space) >= TileNodes.shortestRow, channelSize <= TileNodes.largestChannel,
       isMadeOfChannels, fits(.channel, form)
     {

@@ -70,7 +70,8 @@ extension NativeLoops {
         let times = factor.flatMap { doubles(of: $0.source) }.map { " * \($0)" } ?? ""
         if stored.family == .moments {
           lines.append("std(\(at(stored)), (vd){} + \(inner));")
-          lines.append("std(\(at(stored, 2)), d\(sum.number)); std(\(at(stored, 3)), e\(sum.number));")
+          lines.append(
+            "std(\(at(stored, 2)), d\(sum.number)); std(\(at(stored, 3)), e\(sum.number));")
         } else {
           lines.append("std(\(at(stored)), d\(sum.number)\(times));")
         }
