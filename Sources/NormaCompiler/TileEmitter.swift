@@ -143,6 +143,7 @@ extension TilePlanner {
     }
     let node = nodes.graph.nodes[index]
     let sliced = isSliced(index)
+    // A slice's part lies in the worker's area.
     if !sliced, let view = parameterView(node) { return (view, nil) }
     let innerPart = node.domain.intersection(plan.form.innerRoles)
     let wide = innerPart.isEmpty ? node.domain : node.domain.union(plan.form.innerRoles)

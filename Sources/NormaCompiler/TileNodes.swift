@@ -100,18 +100,17 @@ struct TileNodes {
     return wide
   }
 
-  /// The finest slices on which every statistic that the tensor results need is complete, for the
-  /// interpreter or for machine code.
-  func level(_ form: MatrixForm, isCompiled: Bool = false) -> SliceLevel {
+  /// The finest slices on which every statistic that the tensor results need is complete.
+  func level(_ form: MatrixForm, for use: TilePlanner.Use = .interpreter) -> SliceLevel {
     if form.order == .channelsLast, fits(.rows, form) { return .rows }
     let samples = extents.count(.batch)
     let sampleSize = extents.count([.space, .channel])
     if samples >= 4 || sampleSize <= 16384, fits(.sample, form) { return .sample }
-    let channelSize = extents.count([.batch, .space])
-    if isCompiled, form.order == .channelsFirst,
-      extents.count(.all) >= TilePlan.streamedCount(.channel),
-      extents.count(.space) >= TileNodes.shortestRow, channelSize <= TileNodes.largestChannel,
-      isMadeOfChannels, fits(.channel, form)
+    let isLarge = extents.count(.all) >= TilePlan.streamedCount(.channel)
+    if use == .machineCode, passCount > 1, form.order == .channelsFirst, isLarge,
+      extents.count(.space) >= TileNodes.shortestRow,
+      extents.count([.batch, .space]) <= TileNodes.largestChannel, isMadeOfChannels,
+      fits(.channel, form)
     {
       return .channel
     }
@@ -150,6 +149,11 @@ struct TileNodes {
         if !separate { return false }
         crossing[index] = true
       } else if crosses {
+        // What is made of a slice's own value too would be made once, when slices are gone.
+        let isOfSlice = node.operands.contains {
+          !crossing[$0] && !isFull($0) && !graph.nodes[$0].domain.isDisjoint(with: lead)
+        }
+        if isOfSlice, extents.count(lead) > 1 { return false }
         crossing[index] = true
       } else if case .reduce = node.kind, !complete,
         !graph.nodes[node.operands[0]].domain.isDisjoint(with: lead)

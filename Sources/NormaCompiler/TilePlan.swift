@@ -40,7 +40,8 @@ struct TilePlan: Sendable {
     let count: Int
     let place: ck_place
   }
-  /// A shared array's part that belongs to a slice: at level channel, of parameters and buffers.
+  /// A shared array's part that belongs to a slice, at level channel, which the interpreter does not know:
+  /// parameters and buffers before a slice's passes, new buffers and parameters' gradients after.
   struct SharedMove: Sendable {
     /// Where the shared array starts, and the part in the worker's area.
     let sharedOffset: Int
@@ -85,9 +86,8 @@ struct TilePlan: Sendable {
   /// Rows a slice has; the last may have fewer at level rows.
   var sliceRows = 0
   var sliceCount = 0
-  /// Elements between the starts of two rows of a slice, and of two slices.
+  /// Elements between the starts of two rows of a slice.
   var rowPitch: Int { level == .channel ? inner * sliceCount : inner }
-  var slicePitch: Int { level == .channel ? inner : inner * sliceRows }
   var unitCount = 0
   var tileRows = 0
   var tileInner = 0
@@ -131,10 +131,12 @@ struct TilePlan: Sendable {
   var streams: Bool { mayStream || rows * inner >= TilePlan.streamedCount(level) }
 
   /// The fewest floats of such results: 16 MiB. Where rows have their own statistics 5 MiB: forward and
-  /// backward then take half of the time, as x and dy stay in the cache, and what comes next in a
-  /// transformer, a product of matrices, does not miss them. A convolution on images does: with 5 MiB
-  /// for all, training steps of one were measured to take a tenth longer.
+  /// backward then take half of the time, on tiles four fifths, as x and dy stay in the cache. What comes
+  /// next is mostly a product of matrices, as in transformers, which is as fast without them; that cannot
+  /// be told from a convolution of the same images here. With 5 MiB for statistics of samples and
+  /// channels, too, training steps of convolutions were measured to take a tenth longer.
   static func streamedCount(_ level: SliceLevel) -> Int { level == .rows ? 5 << 18 : 1 << 22 }
+
   /// Whether text says both, for code that serves any batch.
   var mayStream = false
 

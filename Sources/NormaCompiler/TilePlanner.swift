@@ -19,6 +19,15 @@ struct TilePlanner {
   /// A unit of fewer floats than this is not worth a thread.
   static let unitFloats = 16384
 
+  /// Who runs a plan.
+  enum Use {
+    case interpreter
+    /// Machine code for the very shape.
+    case machineCode
+    /// Machine code for any batch: its slices do not depend on how many samples there are.
+    case anyBatch
+  }
+
   let nodes: TileNodes
   let program: NormProgram
   let savedOffsets: [Int]
@@ -65,12 +74,12 @@ struct TilePlanner {
 
   init(
     graph: Graph, program: NormProgram, extents: Extents, form: MatrixForm, savedOffsets: [Int],
-    isCompiled: Bool
+    for use: Use
   ) {
     nodes = TileNodes(graph, extents: extents)
     self.program = program
     self.savedOffsets = savedOffsets
-    let level = nodes.level(form, isCompiled: isCompiled)
+    let level = nodes.level(form, for: use)
     let crossing = nodes.crossing(level, form)
     var plan = TilePlan(form: form, level: level, extents: extents)
     plan.rows = extents.count(form.rowRoles)
@@ -81,8 +90,8 @@ struct TilePlanner {
     switch level {
     case .rows:
       // Multiples of 8 rows: small values are vectors along them, column sums pay off.
-      plan.sliceRows = min(
-        max(8, plan.tileRows / 8 * 8), isCompiled ? TilePlanner.compiledRows : plan.rows, plan.rows)
+      let most = use == .interpreter ? plan.rows : min(plan.rows, TilePlanner.compiledRows)
+      plan.sliceRows = min(max(8, plan.tileRows / 8 * 8), most)
       slice = Extents(
         sample: 1, space: plan.sliceRows, group: extents.counts[3], member: extents.counts[4])
     case .sample:
@@ -204,6 +213,7 @@ struct TilePlanner {
             source: source, offset: Int(array.place.offset),
             count: memory.count(node.domain, worker: false)))
         values[index] = array
+        // At level channel a parameter has one number, or row, for each slice.
         guard sliced else { return }
         let part = memory.doubles(node.domain, worker: true)
         plan.sharedSliceLoads.append(sharedMove(node.domain, shared: array, part: part))

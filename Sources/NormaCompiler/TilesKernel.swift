@@ -85,21 +85,25 @@ public final class TilesKernel: NormKernel {
     self.second = second
     savedDoubles = total
     let form = MatrixForm(layout).suited(to: forwardGraph, backwardGraph, extents)
-    func plans(isCompiled: Bool) throws(NormaError) -> Plans {
+    func plans(for use: TilePlanner.Use) throws(NormaError) -> Plans {
       func plan(_ graph: Graph) throws(NormaError) -> FrozenPlan {
         var planner = TilePlanner(
           graph: graph, program: program, extents: extents, form: form, savedOffsets: offsets,
-          isCompiled: isCompiled)
+          for: use)
         return FrozenPlan(try planner.finish())
       }
       return Plans(forward: try plan(forwardGraph), backward: try backwardGraph.map(plan))
     }
-    tiles = try plans(isCompiled: false)
-    let hasOwnPlans = [tiles.forward, tiles.backward].contains {
-      $0?.plan.level == .rows && ($0?.plan.sliceRows ?? 0) > TilePlanner.compiledRows
-        || $0?.plan.level == .whole && form.order == .channelsFirst && $0?.plan.streams == true
+    tiles = try plans(for: .interpreter)
+    let use = session == nil ? TilePlanner.Use.anyBatch : .machineCode
+    func isApart(_ plan: FrozenPlan?, _ graph: Graph?) -> Bool {
+      guard let plan = plan?.plan, let graph else { return false }
+      return plan.level == .rows && plan.sliceRows > TilePlanner.compiledRows
+        || TileNodes(graph, extents: extents).level(form, for: use) != plan.level
     }
-    compiled = hasOwnPlans ? try plans(isCompiled: true) : tiles
+    compiled =
+      isApart(tiles.forward, forwardGraph) || isApart(tiles.backward, backwardGraph)
+      ? try plans(for: use) : tiles
     native =
       if let session {
         NativePlans(
@@ -174,19 +178,22 @@ public final class TilesKernel: NormKernel {
       }
     var lines = ["runs        " + runs]
     if !program.fusion.isEmpty { lines.append("fused with  \(program.fusion)") }
-    let plans = native?.code == nil ? tiles : compiled
+    let plans = running
     lines += ["forward", plans.forward.plan.summary(keeps: savedDoubles * 8)]
     if let backward = plans.backward { lines += ["backward", backward.plan.summary(keeps: nil)] }
     return lines.joined(separator: "\n")
   }
 
-  /// Once where statistics belong to slices, else once for each pass over the whole.
+  private var running: Plans { native?.code == nil ? tiles : compiled }
+
+  /// Passes as statistics need them: once where they belong to samples or rows, else once for each pass
+  /// over the whole; bytes as what runs moves them.
   public var tensorPasses: TensorPasses? {
-    let (forward, backward) = (tiles.forward.plan, tiles.backward?.plan)
+    let backward = tiles.backward?.plan
     var passes = TensorPasses(
-      forward: forward.tensorPasses, backward: backward?.tensorPasses ?? 1)
-    passes.forwardBytes = forward.bytesMoved
-    passes.backwardBytes = backward?.bytesMoved ?? 0
+      forward: tiles.forward.plan.tensorPasses, backward: backward?.tensorPasses ?? 1)
+    passes.forwardBytes = running.forward.plan.bytesMoved
+    passes.backwardBytes = running.backward?.plan.bytesMoved ?? 0
     passes.keepsInput = backward?.reads(tensor: 0) ?? false
     return passes
   }

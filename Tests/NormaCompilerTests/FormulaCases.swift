@@ -17,6 +17,9 @@ struct FormulaCase: CustomStringConvertible, Sendable {
   static let rms: Formula = { x in
     x * (x.meanSquare(.channel) + epsilon).rsqrt() * gamma
   }
+  static let layer: Formula = { x in
+    (x - x.mean(.channel)) * (x.variance(.channel) + epsilon).rsqrt() * gamma + alpha
+  }
   static let plainVariance: Formula = { x in
     let c: Expr = x - x.mean([.batch, .space])
     let r: Expr = (c.square().mean([.batch, .space]) + epsilon).rsqrt()
@@ -171,6 +174,21 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     // More than a segment of columns, and a rest that is the next segment alone.
     ([9, 1026], [-1]),
   ]
+
+  /// Rows short enough for many to be summed at once, shorter and longer than a vector, and one longer; as
+  /// many as slices and groups of 16 take whole, not quite, and not at all.
+  static let short: [FormulaCase] = {
+    func cases(_ name: String, _ formula: @escaping Formula, _ shapes: [[Int]]) -> [FormulaCase] {
+      shapes.map {
+        FormulaCase(description: "\(name) of \($0)", shape: $0, axis: [-1], formula: formula)
+      }
+    }
+    return cases(
+      "layer", layer, [[63, 3], [63, 8], [63, 20], [32, 33], [15, 20], [47, 64], [63, 65]])
+      + cases("rms", rms, [[63, 8], [47, 33]])
+      + cases("groups", groupsPerPosition, [[7, 16], [4, 40, 24]])
+      + cases("third moment", thirdMoment, [[63, 20]])
+  }()
 
   /// Every formula on every shape whose channels its groups divide.
   static let all: [FormulaCase] = {

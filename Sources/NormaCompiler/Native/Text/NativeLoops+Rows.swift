@@ -11,7 +11,7 @@ extension NativeLoops {
     // What is one number a row is made once.
     let (numbers, names) = numbersOfRow(leaves, "q", "")
     let row = ["const i64 q = q0 + r, o = (row0 + r) * \(plan.rowPitch);"] + numbers
-    let (near, corrections) = nearSums(sums)
+    let (near, corrections) = nearSums(sums, names)
     let isManyAtOnce = joinsManyRows(sums, all, outputs, corrections)
     let first = isManyAtOnce ? "r0" : "0"
     let eachRow =
@@ -40,7 +40,7 @@ extension NativeLoops {
       lines += eachRow + early.flatMap { [at($0)] + shift($0) } + ["}"]
     }
     if isManyAtOnce {
-      lines += manyRows(sums, near, corrections, row) { partialSums(near, [], leaves, body, $0) }
+      lines += manyRows(sums, near, corrections, row, leaves, body)
     }
     lines += eachRow + all.indices.map(at)
     for (k, sum) in sums.map(\.numbered) {
@@ -85,7 +85,7 @@ extension NativeLoops {
     if sums.isEmpty {
       lines += everyVector { _, _ in }
     } else {
-      lines += ["if (!wide) {"] + partialSums(near, outputs, leaves, body)
+      lines += ["if (!wide) {"] + partialSums(near, outputs, leaves, body) { added(near, $0) }
       lines += corrections.map {
         "d\($0.sum) -= d\($0.other) * (double)\(names[$0.low] ?? "")[0];"
       }
@@ -135,14 +135,16 @@ extension NativeLoops {
 
   /// Sums of v (x - high - low) as sums of v (x - high), where the sum of v is made as well: low times
   /// that one is taken off at the end.
-  private func nearSums(_ sums: [Sum]) -> (sums: [Sum], corrections: [Correction]) {
+  private func nearSums(
+    _ sums: [Sum], _ names: [NativeProgram.Source: String]
+  ) -> (sums: [Sum], corrections: [Correction]) {
     var near = sums
     var corrections: [Correction] = []
     for k in sums.indices where sums[k].terms.family == .dot {
       let terms = sums[k].terms
       for (a, b) in [(terms.a, terms.b), (terms.b, terms.a)] {
         guard case .value(let index) = b, let centered = program.centered[index],
-          program.isOneARow(centered.rest),
+          names[centered.rest] != nil,
           let other = sums.first(where: { $0.terms.family == .sum && $0.terms.a == a })
         else { continue }
         (near[k].terms.a, near[k].terms.b) = (a, centered.near)
@@ -154,13 +156,30 @@ extension NativeLoops {
     return (near, corrections)
   }
 
-  /// Sums of a row in several partial sums of float, of few terms and what is left at the end.
-  private func partialSums(
+  /// Adds partial sums of float, `count` of each, to those of double.
+  private func added(_ sums: [Sum], _ count: Int) -> [String] {
+    sums.map(\.numbered).map { k, sum in
+      func joined(_ name: String) -> String {
+        NativeLoops.joined((0..<count).map { "\(name)\(k)_\($0)" })
+      }
+      switch sum.family {
+      case .moments:
+        return "vf x\(k) = \(joined("p")), y\(k) = \(joined("z"));"
+          + " d\(k) += lo(x\(k)) + hi(x\(k)); e\(k) += lo(y\(k)) + hi(y\(k));"
+      case .max, .min: return ""
+      default: return "vf x\(k) = \(joined("p")); d\(k) += lo(x\(k)) + hi(x\(k));"
+      }
+    }
+  }
+
+  /// Sums of a row in several partial sums of float, of few terms and what is left at the end; `join` is
+  /// told how many there are of each.
+  func partialSums(
     _ sums: [Sum],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
     _ leaves: [NativeProgram.Source],
     _ body: (_ tail: Int?, _ column: String, _ suffix: String) -> NativeBody,
-    _ joining: ((_ count: Int) -> [String])? = nil
+    join: (_ count: Int) -> [String]
   ) -> [String] {
     let vectors = inner / lanes
     let count = sums.reduce(0) { $0 + parts($1.terms).count }
@@ -183,21 +202,6 @@ extension NativeLoops {
       let (statements, stores) = filled(body, outputs)
       let asks = partial * lanes % 16 == 0 ? ahead(leaves, "o + \(column)") : []
       return asks + statements + stores
-    }
-    func join(_ count: Int) -> [String] {
-      if let joining { return joining(count) }
-      return sums.map(\.numbered).map { k, sum in
-        func joined(_ name: String) -> String {
-          NativeLoops.joined((0..<count).map { "\(name)\(k)_\($0)" })
-        }
-        switch sum.family {
-        case .moments:
-          return "vf x\(k) = \(joined("p")), y\(k) = \(joined("z"));"
-            + " d\(k) += lo(x\(k)) + hi(x\(k)); e\(k) += lo(y\(k)) + hi(y\(k));"
-        case .max, .min: return ""
-        default: return "vf x\(k) = \(joined("p")); d\(k) += lo(x\(k)) + hi(x\(k));"
-        }
-      }
     }
     let block =
       ["for (; i < end; i += \(unroll) * W) {"]

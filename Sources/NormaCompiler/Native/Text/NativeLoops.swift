@@ -115,9 +115,10 @@ struct NativeLoops {
       read.map { "__builtin_prefetch(t\($0) + \(at) + \(distance), 0, \(locality));" }
     }
     if plan.level == .channel {
-      // The channel's next row, then the next channel's: of two tensors the cache holds no more.
+      // A pass that only sums asks for the next sample's row, one that writes for the next channel's. Of
+      // two tensors the second-level cache has no room for that.
       guard read.count == 1 else { return [] }
-      return ask(pass.outputs.isEmpty ? plan.rowPitch : plan.slicePitch, 3)
+      return ask(pass.outputs.isEmpty ? plan.rowPitch : inner, 3)
     }
     let next = program.rowsAtOnce * inner
     let several = lanes >= 16 && program.passes.count > 1

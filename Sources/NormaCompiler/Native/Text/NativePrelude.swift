@@ -103,14 +103,14 @@ struct NativePrelude {
     #else
     IN vf both(vh a, vh b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
     #endif
-    #if !defined(__clang__) && __GNUC__ < 12
+    #if W == 16 && !defined(__clang__) && __GNUC__ < 12
     IN vh pair(quad a, quad b) { union { quad q[2]; vh v; } u = {{a, b}}; return u.v; }
     #elif W == 16
     IN vh pair(quad a, quad b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
     #endif
     IN vf narrow(const double *p) {
-      vd a, b; copy(&a, p, sizeof a); copy(&b, p + W / 2, sizeof b);
-      return both(__builtin_convertvector(a, vh), __builtin_convertvector(b, vh));
+      return both(
+        __builtin_convertvector(ldd(p), vh), __builtin_convertvector(ldd(p + W / 2), vh));
     }
     IN vf narrown(const double *p, int n) {
       uf u = {{}}; for (int i = 0; i < n; i++) u.s[i] = (float)p[i]; return u.v;
@@ -155,7 +155,8 @@ struct NativePrelude {
     #else
     #define MIX(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__})
     #endif
-    // Of each four floats of two vectors the first two in turn, or the last two; and in pairs.
+    // Of each four floats a b c d of one vector and A B C D of another: a A b B, c C d D, a b A B and
+    // c d C D; of each four fours likewise the first two or the last two, in turn.
     #if W == 16
     IN vf low1(vf a, vf b) { return MIX(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29); }
     IN vf high1(vf a, vf b) { return MIX(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31); }
@@ -165,13 +166,12 @@ struct NativePrelude {
     IN vf high4(vf a, vf b) {
       return MIX(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
     }
-    #elif W == 8
+    #else
     IN vf low1(vf a, vf b) { return MIX(a, b, 0, 8, 1, 9, 4, 12, 5, 13); }
     IN vf high1(vf a, vf b) { return MIX(a, b, 2, 10, 3, 11, 6, 14, 7, 15); }
     IN vf low2(vf a, vf b) { return MIX(a, b, 0, 1, 8, 9, 4, 5, 12, 13); }
     IN vf high2(vf a, vf b) { return MIX(a, b, 2, 3, 10, 11, 6, 7, 14, 15); }
     #endif
-    #if W >= 8
     // The sums of each of W vectors, of which the last addition is in double.
     IN void sums(double *z, const vf *g) {
       vf a[W / 2], b[W / 4];
@@ -208,6 +208,11 @@ struct NativePrelude {
       const vf x = nk_if(l < n, n, l) * 0.5f + nk_if(m < o, m, o) * 0.5f;
       std(z, lo(x)); std(z + W / 2, hi(x));
     }
+    // Vectors longer than registers would be mixed piece by piece.
+    #if defined(__AVX__)
+    #define MANY 1
+    #else
+    #define MANY 0
     #endif
     // The values nearer to 0.
     IN vf nearer(vf a, vf b) { return nk_if(nk_if(a < 0, -a, a) < nk_if(b < 0, -b, b), a, b); }
@@ -233,8 +238,7 @@ struct NativePrelude {
     IN void stream(float *p, vf v) { st(p, v); }
     #endif
     IN void widen(double *p, vd a, vd b) {
-      vd x, y; copy(&x, p, sizeof x); copy(&y, p + W / 2, sizeof y); x += a; y += b;
-      copy(p, &x, sizeof x); copy(p + W / 2, &y, sizeof y);
+      std(p, ldd(p) + a); std(p + W / 2, ldd(p + W / 2) + b);
     }
     IN void widenn(double *p, vd a, vd b, int n) {
       ud u = {a}, w = {b};

@@ -243,6 +243,7 @@ struct NativeProgram {
     let readCount = tensors.subtracting(results).count
     runs = NativeRuns(plan, passes, readCount: readCount, waitingCount: waiting)
     if let runs { rowsAtOnce = runs.length * runs.rows }
+    // Their places follow rows that lie side by side.
     if plan.level == .rows || plan.level == .sample { keepCostlyValues(rowFloats: plan.inner) }
     func aligned(_ floats: Int) -> Int { (floats + 15) / 16 * 16 }
     waitingStart = aligned(keptCount * rowsAtOnce * plan.inner)

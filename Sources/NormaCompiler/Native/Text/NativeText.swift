@@ -62,7 +62,7 @@ struct NativeText {
           ] : ["const i64 on\(t) = -1; float *restrict z\(t) = t\(t);"]
         if plan.streams {
           // Rows start where a store past the cache may write only in whole vectors.
-          let aligned = plan.inner % lanes == 0 ? "c->streams && !((i64)z\(t) & 63)" : "0"
+          let aligned = plan.inner % lanes == 0 ? "c->streams && !((i64)z\(t) & (4 * W - 1))" : "0"
           lines.append("const int w\(t) = \(aligned);")
         }
       }
@@ -129,7 +129,7 @@ struct NativeText {
     ]
     if plan.level == .channel {
       lines += [
-        "const i64 start = slice * \(plan.slicePitch), rows = c->rows / \(plan.sliceCount);"
+        "const i64 start = slice * \(plan.inner), rows = \(plan.sliceRows);"
       ]
     } else {
       lines += [
