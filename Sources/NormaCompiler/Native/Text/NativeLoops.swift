@@ -116,8 +116,9 @@ struct NativeLoops {
     }
     if plan.level == .channel {
       // A pass that only sums asks for the next sample's row, one that writes for the next channel's. Of
-      // two tensors the second-level cache has no room for that.
-      guard read.count == 1 else { return [] }
+      // two tensors the second-level cache has no room for that, and what vectors of a whole line sum the
+      // processor reads in time.
+      guard read.count == 1 || lanes < 16 && pass.outputs.isEmpty else { return [] }
       return ask(pass.outputs.isEmpty ? plan.rowPitch : inner, 3)
     }
     let next = program.rowsAtOnce * inner
