@@ -222,6 +222,23 @@ func channelsKeepBuffers() throws {
   #expect(isNear(before.map { $0 + quarter }, Array(mixed.prefix(channels))))
 }
 
+/// What plugins get is open in the batch, whatever machine code for one shape does.
+@Test(
+  "Code of large tensors serves any batch",
+  arguments: [
+    (FormulaCase.plainVariance, [32, 64, 56, 56], 1, "1, 3136, 64"),
+    (FormulaCase.rms, [8192, 64], -1, "0, 0, 64"),
+  ])
+func specialsAreOpen(
+  _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ axis: Int, _ sizes: String
+) throws {
+  let special = try NativeSpecial(
+    try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
+    name: "it")
+  // Behind the sizes: groups, chunk, and the batch, of which 0 is any.
+  #expect(special?.text.contains("const special it = {\(sizes), 1, 0, 0,") == true)
+}
+
 /// A pass that sums whole rows beside columns: a row's sum is written there, the others are added to.
 @Test(
   "Sums of rows and of columns in one pass do not add to what was there",
