@@ -96,10 +96,14 @@ public final class TilesKernel: NormKernel {
     }
     tiles = try plans(for: .interpreter)
     let use = session == nil ? TilePlanner.Use.anyBatch : .machineCode
+    // Other slices of rows, or channels where the interpreter has none.
     func isApart(_ plan: FrozenPlan?, _ graph: Graph?) -> Bool {
       guard let plan = plan?.plan, let graph else { return false }
-      return plan.level == .rows && plan.sliceRows > TilePlanner.compiledRows
-        || TileNodes(graph, extents: extents).level(form, for: use) != plan.level
+      return switch plan.level {
+      case .rows: plan.sliceRows > TilePlanner.compiledRows
+      case .whole: TileNodes(graph, extents: extents).level(form, for: use) != .whole
+      case .sample, .channel: false
+      }
     }
     compiled =
       isApart(tiles.forward, forwardGraph) || isApart(tiles.backward, backwardGraph)
@@ -178,12 +182,12 @@ public final class TilesKernel: NormKernel {
       }
     var lines = ["runs        " + runs]
     if !program.fusion.isEmpty { lines.append("fused with  \(program.fusion)") }
-    let plans = running
-    lines += ["forward", plans.forward.plan.summary(keeps: savedDoubles * 8)]
-    if let backward = plans.backward { lines += ["backward", backward.plan.summary(keeps: nil)] }
+    lines += ["forward", running.forward.plan.summary(keeps: savedDoubles * 8)]
+    if let backward = running.backward { lines += ["backward", backward.plan.summary(keeps: nil)] }
     return lines.joined(separator: "\n")
   }
 
+  /// The plans of what runs.
   private var running: Plans { native?.code == nil ? tiles : compiled }
 
   /// Passes as statistics need them: once where they belong to samples or rows, else once for each pass

@@ -265,6 +265,18 @@ func mixedSumsAgree(_ executor: String) throws {
   #expect(bench.read(bench.call.output, layout.count) == once)
 }
 
+/// Whose results do not tell: only the text shows how rows are summed.
+@Test(
+  "Rows up to 64 values are summed many at once", arguments: [(3, false), (20, true), (65, false)])
+func shortRowsAtOnce(_ count: Int, _ hasShifts: Bool) throws {
+  let special = try NativeSpecial(
+    try program(FormulaCase.layer), layout: try TensorLayout(shape: [63, count], axis: [-1]),
+    lanes: 16, name: "it")
+  let text = try #require(special?.text)
+  #expect(text.contains("sums(s") == (count <= 64))
+  #expect(text.contains("middles(D") == hasShifts)
+}
+
 /// Many short rows are summed at once; those of which one overflows in float, once more and one by one.
 @Test(
   "Short rows that overflow agree with Reference", arguments: [[63, 20], [15, 20], [47, 64]])

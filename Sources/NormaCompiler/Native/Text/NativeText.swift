@@ -3,7 +3,8 @@ import CKernels
 /// A plan as C text: numbers and generated names only, never text from a script.
 ///
 /// The functions do the work of units; loading, merging and storing small values is the caller's, the
-/// same as for tiles. The text does not depend on the batch where the plan's small arrays do not.
+/// same as for tiles. The text of a plan that `mayStream` does not depend on the batch where the plan's
+/// small arrays do not; that of others depends on whether results are streamed, and on their slices.
 struct NativeText {
   /// Names of the functions, one a pass at level whole, else one for all.
   static func names(_ plan: TilePlan, prefix: String) -> [String] {
@@ -44,8 +45,6 @@ struct NativeText {
           + " float *restrict kept, i64 from, i64 to, i64 start, int wide) {")
       lines += ["const float *SF = c->shared_floats;"]
       let written = Set(pass.outputs.map(\.tensor))
-      // At level channel a slice starts at element `start` and its rows count from 0; else `start` is its
-      // first row.
       lines += program.tensors.sorted().map { t in
         let tensor = "c->tensors[\(t)]"
         return "float *t\(t) = "
@@ -74,9 +73,15 @@ struct NativeText {
         ? wholeUnits(plan, program, prefix) : sliceUnits(plan, program, prefix))
   }
 
+  /// A slice's first row: at level channel its rows count from 0, and lie from element `start` on; else
+  /// `start` is that row, of the whole tensor's.
+  private static func firstRow(_ plan: TilePlan) -> String {
+    plan.level == .channel ? "0" : "start"
+  }
+
   /// The rows from `from` to `to` in blocks within which small arrays advance evenly.
   private static func blocks(_ plan: TilePlan, _ loops: [String]) -> [String] {
-    let first = plan.level == .channel ? "0" : "start"
+    let first = firstRow(plan)
     if plan.leadCounts.allSatisfy({ $0 == 1 }) {
       return [
         "const i64 n = to - from, row0 = from, q0 = from - \(first), l0 = 0, l1 = 0, l2 = 0;"
@@ -152,20 +157,22 @@ struct NativeText {
       let when = alone.contains(fill.offset) ? "if (rows < \(plan.sliceRows)) " : ""
       lines.append(when + "fill(D + \(fill.offset), \(value), \(fill.count));")
     }
-    lines += plan.sharedSliceLoads.map {
-      "copy(D + \($0.workerOffset), SD + \($0.sharedOffset) + slice * \($0.count), 8 * \($0.count));"
+    func moved(_ move: TilePlan.SharedMove, load: Bool) -> String {
+      let (part, shared) = (
+        "D + \(move.workerOffset)", "SD + \(move.sharedOffset) + slice * \(move.count)"
+      )
+      return "copy(\(load ? part : shared), \(load ? shared : part), 8 * \(move.count));"
     }
+    lines += plan.sharedSliceLoads.map { moved($0, load: true) }
     lines += moves(plan, plan.sliceLoads, load: true)
     lines += NativeSteps.text(plan.sliceBegin)
     if let runs = program.runs {
       lines += runs.text { passes(plan, program, prefix, from: $0, to: $1) }
     } else {
-      let first = plan.level == .channel ? "0" : "start"
+      let first = firstRow(plan)
       lines += passes(plan, program, prefix, from: first, to: first + " + rows")
     }
-    lines += plan.sharedSliceStores.map {
-      "copy(SD + \($0.sharedOffset) + slice * \($0.count), D + \($0.workerOffset), 8 * \($0.count));"
-    }
+    lines += plan.sharedSliceStores.map { moved($0, load: false) }
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
     let across = program.passes.flatMap(\.accumulations).filter(\.across)
     let all = "for (i64 s = first; s < last; s++) \(prefix)_slice(c, D, WF, U, s, "
