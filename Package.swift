@@ -67,7 +67,10 @@ let package = Package(
       exclude: ["Templates"]),
     module(
       "NormaNetwork",
-      ["NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels", "COneDNN"]),
+      [
+        "NormaCore", "NormaSystem", "NormaGraph", "NormaCompiler", "NormaNorms", "CKernels",
+        "COneDNN",
+      ]),
     module("NormaData", ["NormaCore", "CZlib"]),
     module(
       "NormaLab",
@@ -75,8 +78,8 @@ let package = Package(
     module(
       "NormaLua",
       [
-        "NormaCore", "NormaGraph", "NormaCompiler", "NormaNorms", "NormaConformance",
-        "NormaNetwork", "NormaData", "NormaLab", "CLuaShim",
+        "NormaCore", "NormaSystem", "NormaGraph", "NormaCompiler", "NormaNorms",
+        "NormaConformance", "NormaNetwork", "NormaData", "NormaLab", "CLuaShim",
       ]),
     module("NormaTerminal"),
     // All that a program of yours needs, under one name.

@@ -189,10 +189,13 @@ CK_CLONES int ck_small_to_float(int64_t n, float *restrict high, float *restrict
   return outside;
 }
 
-void ck_merge_sums(double *z, const double *units, int64_t pitch, int64_t count, int64_t n) {
-  for (int64_t i = 0; i < n; i++) z[i] = 0;
-  for (int64_t u = 0; u < count; u++)
-    for (int64_t i = 0; i < n; i++) z[i] += units[u * pitch + i];
+CK_CLONES void ck_merge_sums(double *restrict z, const double *restrict units, int64_t pitch,
+                             int64_t count, int64_t n) {
+  CK_VECTOR for (int64_t i = 0; i < n; i++) z[i] = units[i];
+  for (int64_t u = 1; u < count; u++) {
+    const double *p = units + u * pitch;
+    CK_VECTOR for (int64_t i = 0; i < n; i++) z[i] += p[i];
+  }
 }
 
 void ck_merge_extremes(double *z, const double *units, int64_t pitch, int64_t count, int64_t n,
@@ -218,11 +221,12 @@ CK_CLONES void ck_merge_moments(double *restrict z, const double *restrict units
   }
 }
 
-void ck_load_doubles(double *z, const float *a, int64_t n) {
-  for (int64_t i = 0; i < n; i++) z[i] = a[i];
+CK_CLONES void ck_load_doubles(double *restrict z, const float *restrict a, int64_t n) {
+  CK_VECTOR for (int64_t i = 0; i < n; i++) z[i] = a[i];
 }
 
-void ck_store_floats(float *z, const double *a, int64_t n, int accumulate, int saturate) {
+CK_CLONES void ck_store_floats(float *restrict z, const double *restrict a, int64_t n,
+                               int accumulate, int saturate) {
   if (accumulate) {
     for (int64_t i = 0; i < n; i++) z[i] = (float)(a[i] + (double)z[i]);
   } else if (saturate) {

@@ -1,5 +1,6 @@
 import Glibc
 import NormaCore
+import NormaSystem
 
 /// Where memory that nothing may touch begins beside a kernel's own: reading or writing there ends the
 /// process.
@@ -53,7 +54,7 @@ final class GuardedMemory {
     } else {
       self.wall = .none
       total = (2 * GuardedMemory.guardBytes + shift + bytes + 67) / 64 * 64
-      base = .allocate(byteCount: total, alignment: 64)
+      base = TensorMemory.allocate(bytes: total) ?? .allocate(byteCount: total, alignment: 64)
       start = base + GuardedMemory.guardBytes + shift
     }
     spoil(from: base, count: total)
@@ -63,7 +64,7 @@ final class GuardedMemory {
 
   deinit {
     if wall == .none {
-      base.deallocate()
+      free(base)
     } else {
       munmap(base - GuardedMemory.pageBytes, total + 2 * GuardedMemory.pageBytes)
     }

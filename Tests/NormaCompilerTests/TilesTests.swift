@@ -127,6 +127,20 @@ func runsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws 
   if name == "groups" { try agrees(test, "native", x: x, dy: x) }
 }
 
+/// Rows of whole pages that come from memory go along segments of columns. One row overflows in float.
+@Test(
+  "Long rows agree with Reference",
+  arguments: [("layer", FormulaCase.layer), ("rms", FormulaCase.rms), ("dyt", FormulaCase.dyt)])
+func longRowsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws {
+  let test = FormulaCase(description: name, shape: [1027, 4096], axis: [-1], formula: formula)
+  try agrees(test, "native")
+  var random = RandomSource(seed: 3)
+  let x = (0..<test.shape.reduce(1, *)).map { i in
+    Float(random.normal() + 0.2) * (i / 4096 == 5 ? 1e20 : 1)
+  }
+  try agrees(test, "native", x: x)
+}
+
 /// Large images whose statistics are channels' go through all passes a channel at a time: their rows lie
 /// apart. One channel overflows in float; of another, a coefficient is no float, and tiles step in.
 @Test(

@@ -1,5 +1,6 @@
 import NormaCore
 import NormaNorms
+import NormaSystem
 
 /// One norm on one tensor, with memory of its own: what `spec:apply` and `spec:gradient` run.
 struct NormRun {
@@ -35,63 +36,35 @@ struct NormRun {
     inputs: [[Float]], parameters: [[Float]], buffers: [[Float]], outputGradient: [Float]? = nil
   ) throws(NormaError) -> Result {
     let need = kernel.memory(threads: 1)
-    let saved = AlignedFloats(bytes: need.savedBytes)
-    let workspace = AlignedFloats(bytes: need.workspaceBytes)
-    let inputs = inputs.map { AlignedFloats($0) }
-    let output = AlignedFloats(bytes: 4 * layout.count)
-    let parameters = parameters.map { AlignedFloats($0) }
-    let buffers = buffers.map { AlignedFloats($0) }
+    let saved = try TensorMemory(bytes: need.savedBytes)
+    let workspace = try TensorMemory(bytes: need.workspaceBytes)
+    let inputs = try TensorMemory.copies(of: inputs)
+    let output = try TensorMemory(bytes: 4 * layout.count)
+    let parameters = try TensorMemory.copies(of: parameters)
+    let buffers = try TensorMemory.copies(of: buffers)
     var call = KernelCall()
-    call.inputs = inputs.map { UnsafePointer($0.pointer) }
-    call.parameters = parameters.map { UnsafePointer($0.pointer) }
-    call.buffers = buffers.map(\.pointer)
+    call.inputs = inputs.map { UnsafePointer($0.floats) }
+    call.parameters = parameters.map { UnsafePointer($0.floats) }
+    call.buffers = buffers.map(\.floats)
     call.hyper = layer.realHyper
-    call.output = output.pointer
-    call.saved = UnsafeMutableRawPointer(saved.pointer)
-    call.workspace = UnsafeMutableRawPointer(workspace.pointer)
+    call.output = output.floats
+    call.saved = saved.start
+    call.workspace = workspace.start
     // The arrays own the memory that the call points to.
     defer { withExtendedLifetime((saved, workspace, inputs, output, parameters, buffers)) {} }
     try kernel.forward(call)
-    var result = Result(output: output.values(layout.count), buffers: [])
-    result.buffers = zip(buffers, layer.buffers).map { $0.values($1.count) }
+    var result = Result(output: output.values, buffers: buffers.map(\.values))
     guard let outputGradient else { return result }
-    let arriving = AlignedFloats(outputGradient)
-    let leaving = inputs.map { AlignedFloats(bytes: 4 * $0.count) }
-    let gradients = layer.parameters.map { AlignedFloats(bytes: 4 * $0.count) }
-    call.outputGradient = UnsafePointer(arriving.pointer)
-    call.inputGradients = leaving.map(\.pointer)
-    call.parameterGradients = gradients.map(\.pointer)
+    let arriving = try TensorMemory(outputGradient)
+    let leaving = try TensorMemory.zeros(like: inputs)
+    let gradients = try TensorMemory.zeros(like: parameters)
+    call.outputGradient = UnsafePointer(arriving.floats)
+    call.inputGradients = leaving.map(\.floats)
+    call.parameterGradients = gradients.map(\.floats)
     defer { withExtendedLifetime((arriving, leaving, gradients)) {} }
     try kernel.backward(call)
-    result.inputGradients = leaving.map { $0.values($0.count) }
-    result.parameterGradients = zip(gradients, layer.parameters).map { $0.values($1.count) }
+    result.inputGradients = leaving.map(\.values)
+    result.parameterGradients = gradients.map(\.values)
     return result
-  }
-}
-
-/// Memory for a kernel, aligned to 64 bytes and zeroed.
-private final class AlignedFloats {
-  let pointer: UnsafeMutablePointer<Float>
-  let count: Int
-
-  init(bytes: Int) {
-    count = bytes / 4
-    let size = max(64, bytes)
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
-    raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-    pointer = raw.assumingMemoryBound(to: Float.self)
-  }
-
-  convenience init(_ values: [Float]) {
-    self.init(bytes: 4 * values.count)
-    pointer.update(from: values, count: values.count)
-  }
-
-  deinit {
-    UnsafeMutableRawPointer(pointer).deallocate()
-  }
-
-  func values(_ count: Int) -> [Float] {
-    Array(UnsafeBufferPointer(start: pointer, count: count))
   }
 }

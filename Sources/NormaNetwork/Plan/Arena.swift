@@ -1,10 +1,11 @@
 import Foundation
 import NormaCore
+import NormaSystem
 
-/// One block of zeroed memory, aligned to 64 bytes, freed with its owner.
+/// One block of zeroed memory that places in a network are parts of.
 final class Arena {
   let base: UnsafeMutableRawPointer
-  let bytes: Int
+  private let memory: TensorMemory
 
   /// - Throws: `failure` when the system has no such memory.
   init(bytes: Int) throws(NormaError) {
@@ -15,17 +16,11 @@ final class Arena {
         .failure, "the network needs \(bytes >> 20) MiB, the machine has \(available >> 20) MiB",
         help: "use a smaller batch or model")
     }
-    var pointer: UnsafeMutableRawPointer?
-    guard posix_memalign(&pointer, 64, max(bytes, 64)) == 0, let pointer else {
-      throw NormaError(
-        .failure, "no memory for \(bytes >> 20) MiB", help: "use a smaller batch or model")
-    }
-    memset(pointer, 0, max(bytes, 64))
-    base = pointer
-    self.bytes = bytes
+    memory = try TensorMemory(bytes: bytes)
+    base = memory.start
   }
 
-  deinit { free(base) }
+  var bytes: Int { memory.bytes }
 
   func floats(at offset: Int) -> UnsafeMutablePointer<Float> {
     (base + offset).assumingMemoryBound(to: Float.self)

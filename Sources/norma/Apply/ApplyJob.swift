@@ -2,6 +2,7 @@ import NormaCompiler
 import NormaCore
 import NormaData
 import NormaNorms
+import NormaSystem
 
 /// A norm and checked arrays to run it on.
 struct ApplyJob {
@@ -201,36 +202,37 @@ struct ApplyJob {
   private func evaluate(
     _ kernel: any NormKernel, threads: Int
   ) throws(NormaError) -> [ResultArray] {
-    let input = AlignedFloats(x.floats)
+    let input = try TensorMemory(x.floats)
     warnOfOverflow(input)
-    let output = AlignedFloats(zeros: layout.count)
-    let state = parameters.map { AlignedFloats($0.floats) }
-    let running = buffers.map { AlignedFloats($0.floats) }
-    let arriving = outputGradient.map { AlignedFloats($0.floats) }
-    let others = second.map { AlignedFloats($0.array.floats) }
-    let leaving = arriving == nil ? [] : ([input] + others).map { AlignedFloats(zeros: $0.count) }
-    let stateGradients = arriving == nil ? [] : state.map { AlignedFloats(zeros: $0.count) }
+    let output = try TensorMemory(bytes: 4 * layout.count)
+    let state = try TensorMemory.copies(of: parameters.map(\.floats))
+    let running = try TensorMemory.copies(of: buffers.map(\.floats))
+    let others = try TensorMemory.copies(of: second.map(\.array.floats))
     let request = kernel.memory(threads: threads)
-    let saved = AlignedFloats(zeros: request.savedBytes / 4 + 16)
-    let workspace = AlignedFloats(zeros: request.workspaceBytes / 4 + 16)
+    let saved = try TensorMemory(bytes: request.savedBytes)
+    let workspace = try TensorMemory(bytes: request.workspaceBytes)
     var call = KernelCall()
-    call.inputs = ([input] + others).map { UnsafePointer($0.pointer) }
-    call.parameters = state.map { UnsafePointer($0.pointer) }
-    call.buffers = running.map(\.pointer)
+    call.inputs = ([input] + others).map { UnsafePointer($0.floats) }
+    call.parameters = state.map { UnsafePointer($0.floats) }
+    call.buffers = running.map(\.floats)
     call.hyper = layer.realHyper
-    call.output = output.pointer
-    call.saved = UnsafeMutableRawPointer(saved.pointer)
-    call.workspace = UnsafeMutableRawPointer(workspace.pointer)
+    call.output = output.floats
+    call.saved = saved.start
+    call.workspace = workspace.start
     call.threads = threads
     try kernel.forward(call)
-    if let arriving {
-      call.outputGradient = UnsafePointer(arriving.pointer)
-      call.inputGradients = leaving.map(\.pointer)
-      call.parameterGradients = stateGradients.map(\.pointer)
-      try kernel.backward(call)
+    var (leaving, stateGradients): ([TensorMemory], [TensorMemory]) = ([], [])
+    if let outputGradient {
+      let arriving = try TensorMemory(outputGradient.floats)
+      leaving = try TensorMemory.zeros(like: [input] + others)
+      stateGradients = try TensorMemory.zeros(like: state)
+      call.outputGradient = UnsafePointer(arriving.floats)
+      call.inputGradients = leaving.map(\.floats)
+      call.parameterGradients = stateGradients.map(\.floats)
+      try withExtendedLifetime(arriving) { () throws(NormaError) in try kernel.backward(call) }
     }
     // The call holds bare pointers; their owners must outlive it.
-    return withExtendedLifetime((input, others, state, arriving, saved, workspace)) {
+    return withExtendedLifetime((input, others, state, saved, workspace)) {
       arrays { name in
         switch name {
         case .output: output.values
@@ -275,9 +277,9 @@ struct ApplyJob {
     return arrays
   }
 
-  private func warnOfOverflow(_ input: AlignedFloats) {
+  private func warnOfOverflow(_ input: TensorMemory) {
     guard case .float64(let doubles) = x.values else { return }
-    let lost = doubles.indices.count { doubles[$0].isFinite && !input.pointer[$0].isFinite }
+    let lost = doubles.indices.count { doubles[$0].isFinite && !input.floats[$0].isFinite }
     guard lost > 0 else { return }
     Failure.warn(
       NormaError(

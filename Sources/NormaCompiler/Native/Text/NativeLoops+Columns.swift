@@ -5,9 +5,9 @@ extension NativeLoops {
   /// Sums of columns, and what is written with them.
   ///
   /// Sums stay in registers while a few rows pass by, then join those in double. Where something is
-  /// written too, and registers or the rows of a run are few, rows go from start to end, as memory has
-  /// them, and their sums wait in float, in arrays `F`: along a segment of columns, or, from run to run,
-  /// along all.
+  /// written too, and registers or the rows of a run are few or rows share places of the cache, rows go
+  /// from start to end, as memory has them, and their sums wait in float, in arrays `F`: along a segment
+  /// of columns, or, from run to run, along all.
   func columnLoop(
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
@@ -37,7 +37,7 @@ extension NativeLoops {
       lines += group + places
     }
     lines.append("if (!wide) {")
-    if outputs.isEmpty || hasManyRegisters && !waits {
+    if outputs.isEmpty || hasManyRegisters && !waits && !sharePlaces(outputs.count) {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
       let loops = everyColumn(vectors: passingVectors(sums, isWritten: !outputs.isEmpty)) {
         passing(sums, outputs, rows: rows, $0, vectors: $1, tail: $2)
@@ -66,6 +66,16 @@ extension NativeLoops {
 
   /// Whether there are registers for many sums beside the rest: with vectors of a whole line, 32 in all.
   var hasManyRegisters: Bool { lanes >= 16 }
+
+  /// Whether rows are so long, and whole pages of 4 KiB, that parts of eight at a time share the few
+  /// places that the first-level cache has for them. Where they come from memory, segments were measured
+  /// to save a tenth to a fifth of backward then; from the third-level cache, or with several results,
+  /// they cost a tenth, and a half where nothing asks for a pass's rows ahead of time.
+  private func sharePlaces(_ outputCount: Int) -> Bool {
+    plan.rowPitch % 1024 == 0 && inner > segment && outputCount == 1
+      && plan.rows * inner >= TilePlan.streamedCount(.channel)
+      && (program.passes.count > 1 || hasRoomAhead)
+  }
 
   /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
   /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where something

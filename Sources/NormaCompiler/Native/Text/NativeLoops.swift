@@ -131,11 +131,12 @@ struct NativeLoops {
       let soon = min(next, 4096 / max(read.count, 1))
       return ask(isNear && !pass.outputs.isEmpty ? next : soon, 3)
     }
-    guard !pass.outputs.isEmpty, !several || read.count == 1,
-      plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18)
-    else { return [] }
+    guard !pass.outputs.isEmpty, !several || read.count == 1, hasRoomAhead else { return [] }
     return ask(next, 2)
   }
+
+  /// Whether the second-level cache has room for what the next run reads.
+  var hasRoomAhead: Bool { plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18) }
 
   /// What a run reads and the sums that wait come to, at most, where the first-level cache still has
   /// room for what comes next.
