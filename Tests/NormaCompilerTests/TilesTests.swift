@@ -141,6 +141,15 @@ func longRowsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) thr
   try agrees(test, "native", x: x)
 }
 
+/// Results that go past the cache are written line by line, whose rows end within one.
+@Test(
+  "Large images of odd sizes agree with Reference",
+  arguments: [("groups", FormulaCase.groups), ("per sample", FormulaCase.perSample)])
+func oddImagesAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws {
+  try agrees(
+    FormulaCase(description: name, shape: [41, 36, 55, 53], axis: [1], formula: formula), "native")
+}
+
 /// Large images whose statistics are channels' go through all passes a channel at a time: their rows lie
 /// apart. One channel overflows in float; of another, a coefficient is no float, and tiles step in.
 @Test(

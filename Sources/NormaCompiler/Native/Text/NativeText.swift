@@ -60,8 +60,9 @@ struct NativeText {
             "float *restrict z\(t) = t\(t) ? t\(t) : spare\(t);",
           ] : ["const i64 on\(t) = -1; float *restrict z\(t) = t\(t);"]
         if plan.streams {
-          // Rows start where a store past the cache may write only in whole vectors.
-          let aligned = plan.inner % lanes == 0 ? "c->streams && !((i64)z\(t) & (4 * W - 1))" : "0"
+          // A store past the cache writes a whole vector where one may begin.
+          let hasLines = plan.inner % lanes == 0 || loops.writesLines
+          let aligned = hasLines ? "c->streams && !((i64)z\(t) & (4 * W - 1))" : "0"
           lines.append("const int w\(t) = \(aligned);")
         }
       }
