@@ -228,14 +228,14 @@ CK_CLONES void ck_load_doubles(double *restrict z, const float *restrict a, int6
 CK_CLONES void ck_store_floats(float *restrict z, const double *restrict a, int64_t n,
                                int accumulate, int saturate) {
   if (accumulate) {
-    for (int64_t i = 0; i < n; i++) z[i] = (float)(a[i] + (double)z[i]);
+    CK_VECTOR for (int64_t i = 0; i < n; i++) z[i] = (float)(a[i] + (double)z[i]);
   } else if (saturate) {
-    for (int64_t i = 0; i < n; i++) {
+    CK_VECTOR for (int64_t i = 0; i < n; i++) {
       double v = a[i];
       z[i] = (float)(v > FLT_MAX ? FLT_MAX : v < -FLT_MAX ? -FLT_MAX : v);
     }
   } else {
-    for (int64_t i = 0; i < n; i++) z[i] = (float)a[i];
+    CK_VECTOR for (int64_t i = 0; i < n; i++) z[i] = (float)a[i];
   }
 }
 

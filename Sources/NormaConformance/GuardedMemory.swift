@@ -54,7 +54,10 @@ final class GuardedMemory {
     } else {
       self.wall = .none
       total = (2 * GuardedMemory.guardBytes + shift + bytes + 67) / 64 * 64
-      base = TensorMemory.allocate(bytes: total) ?? .allocate(byteCount: total, alignment: 64)
+      guard let memory = TensorMemory.allocate(bytes: total) else {
+        fatalError("no memory for \(total) bytes")
+      }
+      base = memory
       start = base + GuardedMemory.guardBytes + shift
     }
     spoil(from: base, count: total)

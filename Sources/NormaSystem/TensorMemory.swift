@@ -7,9 +7,10 @@ package import NormaCore
 /// then, which takes up to a tenth off kernels that go through memory.
 package final class TensorMemory {
   package let start: UnsafeMutableRawPointer
+  /// As many as were asked for, which may be none.
   package let bytes: Int
 
-  /// Zeroes.
+  /// Memory of `bytes` zeroes.
   ///
   /// - Throws: `failure` when the system has no such memory.
   package init(bytes: Int) throws(NormaError) {
@@ -40,12 +41,16 @@ package final class TensorMemory {
 }
 
 extension TensorMemory {
+  /// Memory with these values.
+  ///
   /// - Throws: as `init(bytes:)`.
   package convenience init(_ values: [Float]) throws(NormaError) {
     try self.init(bytes: 4 * values.count)
     floats.update(from: values, count: values.count)
   }
 
+  /// Memory for each array, with its values.
+  ///
   /// - Throws: as `init(bytes:)`.
   package static func copies(of arrays: [[Float]]) throws(NormaError) -> [TensorMemory] {
     var copies: [TensorMemory] = []
@@ -62,7 +67,9 @@ extension TensorMemory {
     return zeros
   }
 
+  /// The first of the floats that the memory has.
   package var floats: UnsafeMutablePointer<Float> { start.assumingMemoryBound(to: Float.self) }
 
+  /// A copy of them.
   package var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: bytes / 4)) }
 }

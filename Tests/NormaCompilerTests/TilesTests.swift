@@ -141,13 +141,50 @@ func longRowsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) thr
   try agrees(test, "native", x: x)
 }
 
-/// Results that go past the cache are written line by line, whose rows end within one.
+/// Results are written across the ends of rows, past the cache, on any number of threads.
 @Test(
   "Large images of odd sizes agree with Reference",
   arguments: [("groups", FormulaCase.groups), ("per sample", FormulaCase.perSample)])
 func oddImagesAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws {
-  try agrees(
-    FormulaCase(description: name, shape: [41, 36, 55, 53], axis: [1], formula: formula), "native")
+  let test = FormulaCase(description: name, shape: [41, 36, 55, 53], axis: [1], formula: formula)
+  try agrees(test, "native")
+  let layout = try TensorLayout(shape: test.shape, axis: test.axis)
+  func run(threads: Int, isWanted: Bool) throws -> [[Float]] {
+    let kernel = try TilesKernel(program: try program(formula), layout: layout, native: session)
+    session.settle()
+    var bench = Bench(layout, kernel, threads: threads)
+    defer { bench.free() }
+    let gradient = bench.call.inputGradients[0]
+    if !isWanted { bench.call.inputGradients = [nil] }
+    try kernel.forward(bench.call)
+    try kernel.backward(bench.call)
+    let results = [
+      bench.read(bench.call.parameterGradients[0], layout.channelCount),
+      bench.read(bench.call.output, layout.count),
+    ]
+    return isWanted ? results + [bench.read(gradient, layout.count)] : results
+  }
+  let alone = try run(threads: 1, isWanted: true)
+  let isSame = try run(threads: 3, isWanted: true) == alone
+  let isSameUnwanted = try run(threads: 2, isWanted: false) == Array(alone.dropLast())
+  #expect(isSame && isSameUnwanted)
+}
+
+/// Results do not tell how memory is gone over, only the text does.
+@Test(
+  "Texts go across the ends of odd rows, and along segments of rows that share places",
+  arguments: [
+    ([4, 6, 14, 14], 1, true, false), ([4, 6, 16, 16], 1, false, false),
+    ([1024, 4096], -1, false, true), ([1024, 4096 + 16], -1, false, false),
+  ])
+func waysOfWriting(_ shape: [Int], _ axis: Int, _ isAcross: Bool, _ hasSegments: Bool) throws {
+  let formula = axis == 1 ? FormulaCase.perSample : FormulaCase.rms
+  let special = try NativeSpecial(
+    try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
+    name: "it")
+  let text = try #require(special?.text)
+  #expect(text.contains("nk_if(own, ") == isAcross)
+  #expect(text.contains("float F0p[1024]") == hasSegments)
 }
 
 /// Large images whose statistics are channels' go through all passes a channel at a time: their rows lie
@@ -251,6 +288,7 @@ func channelsKeepBuffers() throws {
   arguments: [
     (FormulaCase.plainVariance, [32, 64, 56, 56], 1, "1, 3136, 64"),
     (FormulaCase.rms, [8192, 64], -1, "0, 0, 64"),
+    (FormulaCase.rms, [512, 4096], -1, "0, 0, 4096"),
   ])
 func specialsAreOpen(
   _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ axis: Int, _ sizes: String

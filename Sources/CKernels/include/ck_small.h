@@ -36,8 +36,9 @@ void ck_small_merge_moments(const int64_t extent[CK_AXES], double *z, int64_t z_
 int ck_small_to_float(int64_t n, float *restrict high, float *restrict low, int64_t zs,
                       const double *restrict a, int64_t as);
 
-/* Adds acc[i] of `units` accumulators, `pitch` apart, in order, into z. */
-void ck_merge_sums(double *z, const double *units, int64_t pitch, int64_t count, int64_t n);
+/* The sums of acc[i] of `count` accumulators, one or more, `pitch` apart, in order, in z. */
+void ck_merge_sums(double *restrict z, const double *restrict units, int64_t pitch, int64_t count,
+                   int64_t n);
 /* The same for extremes. */
 void ck_merge_extremes(double *z, const double *units, int64_t pitch, int64_t count, int64_t n,
                        int largest);
@@ -45,10 +46,11 @@ void ck_merge_extremes(double *z, const double *units, int64_t pitch, int64_t co
 void ck_merge_moments(double *z, const double *units, int64_t pitch, int64_t count, int64_t n);
 
 /* z[i] = a[i]. */
-void ck_load_doubles(double *z, const float *a, int64_t n);
+void ck_load_doubles(double *restrict z, const float *restrict a, int64_t n);
 
 /* z[i] = (accumulate ? z[i] : 0) + a[i], held to float's finite range when `saturate`. */
-void ck_store_floats(float *z, const double *a, int64_t n, int accumulate, int saturate);
+void ck_store_floats(float *restrict z, const double *restrict a, int64_t n, int accumulate,
+                     int saturate);
 
 /* Copies a strided tensor of `rank` axes to C order (gather) or back (scatter). */
 void ck_gather(float *z, const float *a, int rank, const int64_t *shape, const int64_t *strides);

@@ -4,7 +4,6 @@ import NormaSystem
 
 /// One block of zeroed memory that places in a network are parts of.
 final class Arena {
-  let base: UnsafeMutableRawPointer
   private let memory: TensorMemory
 
   /// - Throws: `failure` when the system has no such memory.
@@ -17,9 +16,9 @@ final class Arena {
         help: "use a smaller batch or model")
     }
     memory = try TensorMemory(bytes: bytes)
-    base = memory.start
   }
 
+  var base: UnsafeMutableRawPointer { memory.start }
   var bytes: Int { memory.bytes }
 
   func floats(at offset: Int) -> UnsafeMutablePointer<Float> {

@@ -37,7 +37,7 @@ extension NativeLoops {
       lines += group + places
     }
     lines.append("if (!wide) {")
-    if outputs.isEmpty || hasManyRegisters && !waits && !sharePlaces(outputs.count) {
+    if outputs.isEmpty || hasManyRegisters && !waits && !rowsSharePlaces(outputs.count) {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
       let loops = everyColumn(vectors: passingVectors(sums, isWritten: !outputs.isEmpty)) {
         passing(sums, outputs, rows: rows, $0, vectors: $1, tail: $2)
@@ -67,13 +67,14 @@ extension NativeLoops {
   /// Whether there are registers for many sums beside the rest: with vectors of a whole line, 32 in all.
   var hasManyRegisters: Bool { lanes >= 16 }
 
-  /// Whether rows are so long, and whole pages of 4 KiB, that parts of eight at a time share the few
-  /// places that the first-level cache has for them. Where they come from memory, segments were measured
-  /// to save a tenth to a fifth of backward then; from the third-level cache, or with several results,
-  /// they cost a tenth, and a half where nothing asks for a pass's rows ahead of time.
-  private func sharePlaces(_ outputCount: Int) -> Bool {
+  /// Whether rows are longer than a segment and whole pages of 4 KiB: the parts of eight rows that go
+  /// together then share the few places that the first-level cache has for them. Where rows come from
+  /// memory, or may, segments were measured to save a tenth to a fifth of backward; from the third-level
+  /// cache, or with several results, they cost a tenth, and a half where nothing asks for a pass's rows
+  /// ahead of time.
+  private func rowsSharePlaces(_ outputCount: Int) -> Bool {
     plan.rowPitch % 1024 == 0 && inner > segment && outputCount == 1
-      && plan.rows * inner >= TilePlan.streamedCount(.channel)
+      && (plan.mayStream || plan.rows * inner >= TilePlan.streamedCount(.channel))
       && (program.passes.count > 1 || hasRoomAhead)
   }
 

@@ -111,9 +111,6 @@ extension NativeLoops {
     return lines + ["}"]
   }
 
-  /// Vectors of a row that are written together.
-  var vectorsAtOnce: Int { min(4, max(1, inner / lanes)) }
-
   /// What each vector of a row has of small arrays along columns that are the same for all rows: how
   /// it is read, and its names by vector. Nothing where that is more than two thirds of the registers.
   private func heldColumns(

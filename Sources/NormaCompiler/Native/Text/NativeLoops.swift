@@ -27,7 +27,7 @@ struct NativeLoops {
   /// The loops; rows are `row0 ..< row0 + n` of the tensor, or of the slice at level channel; `q0` is the
   /// first one's index in its block.
   func text() -> [String] {
-    if writesLines { return lineByLine() }
+    if goesAcross { return acrossRows() }
     // Results are written where the other loop is not needed.
     guard pass.accumulations.contains(where: { !$0.isByRow }) else {
       return rowLoop(pass.accumulations, pass.outputs)
@@ -83,10 +83,10 @@ struct NativeLoops {
   /// Whether a row is short enough for the stack, where unwanted results go.
   static func hasSpareRow(_ plan: TilePlan) -> Bool { plan.inner <= 16384 }
 
-  /// The body's statements, and those that write its results: past the cache only whole lines.
+  /// The body's statements, and those that write its results: past the cache only aligned vectors.
   func filled(
     _ body: NativeBody, _ outputs: [(tensor: Int32, source: NativeProgram.Source)],
-    isLine: Bool = true
+    isAligned: Bool = true
   ) -> (statements: [String], stores: [String]) {
     var body = body
     let stores = outputs.map { output in
@@ -94,7 +94,7 @@ struct NativeLoops {
       let t = output.tensor
       let at = "z\(t) + (\(body.start) & on\(t)) + \(body.column)"
       let store = body.tail.map { "stn(\(at), \(v), \($0));" } ?? "st(\(at), \(v));"
-      let goesPast = plan.streams && body.tail == nil && isLine
+      let goesPast = plan.streams && body.tail == nil && isAligned
       let stream = goesPast ? "if (w\(t)) stream(\(at), \(v)); else " : ""
       return NativeLoops.hasSpareRow(plan) ? stream + store : "if (t\(t)) { \(stream)\(store) }"
     }
@@ -149,6 +149,9 @@ struct NativeLoops {
   func tensors(_ leaves: [NativeProgram.Source]) -> [Int32] {
     leaves.compactMap { if case .tensor(let t) = $0 { t } else { nil } }
   }
+
+  /// Vectors of a row that are written together.
+  var vectorsAtOnce: Int { min(4, max(1, inner / lanes)) }
 
   /// The column where the `v`-th vector from another column on starts.
   func column(_ first: String, vector v: Int) -> String {

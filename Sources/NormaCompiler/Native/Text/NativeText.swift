@@ -4,7 +4,8 @@ import CKernels
 ///
 /// The functions do the work of units; loading, merging and storing small values is the caller's, the
 /// same as for tiles. The text of a plan that `mayStream` does not depend on the batch where the plan's
-/// small arrays do not; that of others depends on whether results are streamed, and on their slices.
+/// small arrays do not; that of others depends on whether results are streamed, whether they come from
+/// memory, and on their slices.
 struct NativeText {
   /// Names of the functions, one a pass at level whole, else one for all.
   static func names(_ plan: TilePlan, prefix: String) -> [String] {
@@ -34,6 +35,7 @@ struct NativeText {
       let isOfSlice = [.sample, .channel].contains(plan.level) && program.runs == nil
       goesBack = isOfSlice && pass.accumulations.isEmpty && number > 0 && !goesBack
       let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
+      goesBack = goesBack && !loops.goesAcross
       // Where costly values are made or found, row by row, vectors would wait for their own instructions;
       // sums of columns leave no registers for more than one.
       let isScheduled =
@@ -60,9 +62,9 @@ struct NativeText {
             "float *restrict z\(t) = t\(t) ? t\(t) : spare\(t);",
           ] : ["const i64 on\(t) = -1; float *restrict z\(t) = t\(t);"]
         if plan.streams {
-          // A store past the cache writes a whole vector where one may begin.
-          let hasLines = plan.inner % lanes == 0 || loops.writesLines
-          let aligned = hasLines ? "c->streams && !((i64)z\(t) & (4 * W - 1))" : "0"
+          // Only aligned vectors go past the cache: rows begin with one, or are written across their ends.
+          let isAligned = plan.inner % lanes == 0 || loops.goesAcross
+          let aligned = isAligned ? "c->streams && !((i64)z\(t) & (4 * W - 1))" : "0"
           lines.append("const int w\(t) = \(aligned);")
         }
       }
