@@ -50,6 +50,17 @@ struct ApplyMistakeTests {
     let vast = try bench.array("v.npy", [0, 1 << 40, 1 << 40], [])
     try refused(["layer", "--input", vast], status: 65, saying: ["v.npy", "hint: "])
     try refused(["layer", "--input", bench.folder.path], status: 74, saying: ["hint: "])
+    // A file with holes, as large as its header says: more than a machine has memory.
+    let many = 1 << 40
+    let huge = try bench.array("h.npy", [0, many], [])
+    let header = try String(contentsOfFile: huge, encoding: .isoLatin1)
+    try header.replacing("(0,\(many)", with: "(1,\(many)")
+      .write(toFile: huge, atomically: false, encoding: .isoLatin1)
+    // Not every file system has files of that size.
+    guard truncate(huge, 128 + 4 * many) == 0 else { return }
+    try refused(
+      ["layer", "--input", huge], status: 65,
+      saying: ["h.npy", "needs 4194304 MiB", "the machine has", "hint: "])
   }
 
   @Test("Shapes that do not fit")

@@ -104,6 +104,17 @@ struct WrongNormTests {
     #expect(found?.input.hasPrefix("shape [") == true)
   }
 
+  @Test("NaN is no sign of other samples")
+  func undefinedValues() throws {
+    let registry = NormRegistry.builtIn()
+    let session = try ScriptSession(registry: registry)
+    try runNorms(
+      "norm.define(\"log\", { forward = function(x) return x:log() end })", in: session)
+    let failures = checkNorm(NormSpec("log"), in: registry).filter { !$0.passed }.map(\.name)
+    #expect(failures.contains("results are finite on hard inputs"))
+    #expect(!failures.contains("inference looks at one sample at a time"), "\(failures)")
+  }
+
   @Test("Claims that cannot be held are refused where they are written")
   func claims() throws {
     for (claims, words) in [

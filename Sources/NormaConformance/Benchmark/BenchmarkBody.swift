@@ -1,4 +1,3 @@
-import Foundation
 public import NormaCore
 import NormaNorms
 
@@ -67,12 +66,8 @@ extension NormBenchmark {
     }
     // Four tensors, and as many arrays that check them.
     let (bytes, isTooLarge) = layout.count.multipliedReportingOverflow(by: 8 * 4)
-    let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)
-    guard !isTooLarge, bytes < available else {
-      throw NormaError(
-        .usage,
-        "measuring shape \(shape) needs \(bytes >> 20) MiB, the machine has \(available >> 20) MiB",
-        help: "give a smaller shape")
-    }
+    try MachineMemory.require(
+      isTooLarge ? .max : bytes, for: "measuring shape \(shape)", code: .usage,
+      help: "give a smaller shape")
   }
 }

@@ -129,9 +129,11 @@ extension NormProbe {
         for q in x.indices where others[q] == others[p] && own[q] != own[p] {
           moved[q] += 1.5 + Float(own[q] % 3)
         }
-        let changed = try y(moved)
-        let difference = abs(Double(changed[p]) - Double(base[p]))
-        if !(difference <= 1e-5 * max(abs(Double(base[p])), 1)) { found.insert(atom) }
+        let (before, after) = (base[p], try y(moved)[p])
+        // Neither NaN nor infinity tells of others when it stays.
+        if before == after || (before.isNaN && after.isNaN) { continue }
+        let difference = abs(Double(after) - Double(before))
+        if !(difference <= 1e-5 * max(abs(Double(before)), 1)) { found.insert(atom) }
       }
     }
     return whole(found)

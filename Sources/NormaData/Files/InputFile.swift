@@ -86,12 +86,15 @@ struct InputFile: ~Copyable {
     throw shortRead(total: total)
   }
 
-  /// Refuses sizes that the bytes on disk cannot hold, before memory is taken for them.
+  /// Refuses sizes that the bytes on disk or the memory cannot hold, before that is taken for them.
   private func checkPlausible(_ total: Int) throws(NormaError) {
     // Deflate never does better than 1032 to 1.
     let most =
       isCompressed ? storedSize.multipliedReportingOverflow(by: 1032).partialValue : storedSize
-    guard total > most else { return }
+    guard total > most else {
+      return try MachineMemory.require(
+        total, for: "'\(path)'", code: .data, help: "give a smaller file")
+    }
     throw NormaError(
       .data,
       "'\(path)' is truncated or damaged: expected \(total) bytes, "

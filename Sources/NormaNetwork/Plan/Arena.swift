@@ -1,4 +1,3 @@
-import Foundation
 import NormaCore
 import NormaSystem
 
@@ -8,13 +7,7 @@ final class Arena {
 
   /// - Throws: `failure` when the system has no such memory.
   init(bytes: Int) throws(NormaError) {
-    // More would be promised by the system and then kill the process.
-    let available = ProcessInfo.processInfo.physicalMemory
-    guard bytes < Int(clamping: available) else {
-      throw NormaError(
-        .failure, "the network needs \(bytes >> 20) MiB, the machine has \(available >> 20) MiB",
-        help: "use a smaller batch or model")
-    }
+    try MachineMemory.require(bytes, for: "the network", help: "use a smaller batch or model")
     memory = try TensorMemory(bytes: bytes)
   }
 

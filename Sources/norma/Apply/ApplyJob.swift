@@ -202,6 +202,10 @@ struct ApplyJob {
   private func evaluate(
     _ kernel: any NormKernel, threads: Int
   ) throws(NormaError) -> [ResultArray] {
+    // What was read, what goes in and comes out, a copy of that, and the file that is written.
+    let copies = outputGradient == nil ? 5 : 9
+    try MachineMemory.require(
+      4 * copies * layout.count, for: "the norm", help: "apply it to a part of the array at a time")
     let input = try TensorMemory(x.floats)
     warnOfOverflow(input)
     let output = try TensorMemory(bytes: 4 * layout.count)
