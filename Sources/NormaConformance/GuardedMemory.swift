@@ -23,6 +23,8 @@ final class GuardedMemory {
   /// The bytes between the guard zones.
   let bytes: Int
   private let base: UnsafeMutableRawPointer
+  /// Who frees it; nil where there are walls.
+  private let owner: TensorMemory?
   private let total: Int
   private let wall: MemoryWall
 
@@ -32,7 +34,11 @@ final class GuardedMemory {
 
   /// Allocates; `shift` moves the start away from 64-byte alignment, a multiple of 4. Before a wall the
   /// start is aligned to `alignment` bytes only, so that the end lies as near to it as that allows.
-  init(bytes: Int, shift: Int = 0, wall: MemoryWall = .none, alignment: Int = 4) {
+  ///
+  /// - Throws: `failure` when the system has no such memory.
+  init(
+    bytes: Int, shift: Int = 0, wall: MemoryWall = .none, alignment: Int = 4
+  ) throws(NormaError) {
     self.bytes = bytes
     let page = GuardedMemory.pageBytes
     var fences: UnsafeMutableRawPointer?
@@ -50,14 +56,14 @@ final class GuardedMemory {
       self.wall = wall
       total = (bytes + 63 + page) / page * page
       base = walled + page
+      owner = nil
       start = wall == .before ? base : base + (total - bytes) / alignment * alignment
     } else {
       self.wall = .none
       total = (2 * GuardedMemory.guardBytes + shift + bytes + 67) / 64 * 64
-      guard let memory = TensorMemory.allocate(bytes: total) else {
-        fatalError("no memory for \(total) bytes")
-      }
-      base = memory
+      let memory = try TensorMemory(bytes: total)
+      base = memory.start
+      owner = memory
       start = base + GuardedMemory.guardBytes + shift
     }
     spoil(from: base, count: total)
@@ -66,9 +72,7 @@ final class GuardedMemory {
   private static let pageBytes = sysconf(Int32(_SC_PAGESIZE))
 
   deinit {
-    if wall == .none {
-      free(base)
-    } else {
+    if owner == nil {
       munmap(base - GuardedMemory.pageBytes, total + 2 * GuardedMemory.pageBytes)
     }
   }
@@ -120,16 +124,18 @@ final class GuardedTensor {
   private let offsets: [Int]?
   private let storageCount: Int
 
-  /// A dense tensor of `count` elements.
-  init(count: Int, shift: Int = 0, wall: MemoryWall = .none) {
+  /// A dense tensor of `count` elements; throws as memory does.
+  init(count: Int, shift: Int = 0, wall: MemoryWall = .none) throws(NormaError) {
     self.count = count
     offsets = nil
     storageCount = count
-    memory = GuardedMemory(bytes: 4 * count, shift: shift, wall: wall)
+    memory = try GuardedMemory(bytes: 4 * count, shift: shift, wall: wall)
   }
 
-  /// A tensor with the strides of a layout.
-  init(_ layout: TensorLayout, shift: Int = 0, wall: MemoryWall = .none) {
+  /// A tensor with the strides of a layout; throws as memory does.
+  init(
+    _ layout: TensorLayout, shift: Int = 0, wall: MemoryWall = .none
+  ) throws(NormaError) {
     count = layout.count
     if layout.isContiguous {
       offsets = nil
@@ -139,7 +145,7 @@ final class GuardedTensor {
       self.offsets = offsets
       storageCount = (offsets.max() ?? -1) + 1
     }
-    memory = GuardedMemory(bytes: 4 * storageCount, shift: shift, wall: wall)
+    memory = try GuardedMemory(bytes: 4 * storageCount, shift: shift, wall: wall)
   }
 
   var pointer: UnsafeMutablePointer<Float> {

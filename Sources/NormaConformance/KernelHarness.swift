@@ -59,7 +59,8 @@ public final class KernelHarness {
   ///   - wall: where memory begins that ends the process when touched; what a call must not write is then
   ///     protected from it.
   ///   - shared: the kernel of another harness of the same layer, layout and mode.
-  /// - Throws: what the norm throws when it refuses the shape; `usage` for negative strides.
+  /// - Throws: what the norm throws when it refuses the shape; `usage` for negative strides; `failure`
+  ///   when the system has no such memory.
   public init(
     layer: NormLayer, layout: TensorLayout, mode: Mode, executor: Executor = .tiles,
     threads: Int = 1, gradient: Bool = true, shift: Int = 0, staggered: Bool = false,
@@ -90,14 +91,14 @@ public final class KernelHarness {
     let extents = try splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     inputNames = ["x"] + second.map(\.name)
-    let tensors =
-      [GuardedTensor(layout, shift: 4 * shift, wall: wall)]
-      + second.map { input in
+    var tensors = [try GuardedTensor(layout, shift: 4 * shift, wall: wall)]
+    for input in second {
+      tensors.append(
         input.roles == .all
-          ? GuardedTensor(layout, shift: 4 * shift, wall: wall)
-          : GuardedTensor(count: extents.count(input.roles), shift: 4 * shift, wall: wall)
-      }
-    memory = Memory(
+          ? try GuardedTensor(layout, shift: 4 * shift, wall: wall)
+          : try GuardedTensor(count: extents.count(input.roles), shift: 4 * shift, wall: wall))
+    }
+    memory = try Memory(
       inputs: tensors, layer: layer, layout: layout, request: kernel.memory(threads: self.threads),
       gradient: gradient, shift: 4 * shift, staggered: staggered, wall: wall)
     for (name, tensor) in zip(inputNames, tensors) {
@@ -139,29 +140,35 @@ extension KernelHarness {
     init(
       inputs: [GuardedTensor], layer: NormLayer, layout: TensorLayout, request: KernelMemory,
       gradient: Bool, shift: Int, staggered: Bool, wall: MemoryWall
-    ) {
+    ) throws(NormaError) {
       var further = 0
-      func plain(_ count: Int) -> GuardedTensor {
-        GuardedTensor(count: count, shift: shift, wall: wall)
+      func plain(_ count: Int) throws(NormaError) -> GuardedTensor {
+        try GuardedTensor(count: count, shift: shift, wall: wall)
       }
-      func laid() -> GuardedTensor {
+      func laid() throws(NormaError) -> GuardedTensor {
         if staggered { further += 64 }
-        return GuardedTensor(layout, shift: shift + further, wall: wall)
+        return try GuardedTensor(layout, shift: shift + further, wall: wall)
       }
       self.inputs = inputs
-      parameters = layer.parameters.map { plain($0.count) }
-      buffers = layer.buffers.map { plain($0.count) }
-      output = laid()
+      func plain(_ states: [StateTensor]) throws(NormaError) -> [GuardedTensor] {
+        var tensors: [GuardedTensor] = []
+        for state in states { tensors.append(try plain(state.count)) }
+        return tensors
+      }
+      parameters = try plain(layer.parameters)
+      buffers = try plain(layer.buffers)
+      output = try laid()
       // Without a backward pass its tensors would only cost memory.
-      outputGradient = gradient ? laid() : GuardedTensor(count: 0)
-      inputGradients =
-        gradient
-        ? inputs.enumerated().map { index, tensor in
-          index == 0 || tensor.count == layout.count ? laid() : plain(tensor.count)
-        } : []
-      parameterGradients = gradient ? layer.parameters.map { plain($0.count) } : []
-      saved = GuardedMemory(bytes: request.savedBytes, wall: wall, alignment: 64)
-      workspace = GuardedMemory(bytes: request.workspaceBytes, wall: wall, alignment: 64)
+      outputGradient = gradient ? try laid() : try GuardedTensor(count: 0)
+      var gradients: [GuardedTensor] = []
+      for (index, tensor) in inputs.enumerated() where gradient {
+        gradients.append(
+          index == 0 || tensor.count == layout.count ? try laid() : try plain(tensor.count))
+      }
+      inputGradients = gradients
+      parameterGradients = gradient ? try plain(layer.parameters) : []
+      saved = try GuardedMemory(bytes: request.savedBytes, wall: wall, alignment: 64)
+      workspace = try GuardedMemory(bytes: request.workspaceBytes, wall: wall, alignment: 64)
     }
 
     /// Lets a call write only what it may, where there are walls.

@@ -26,7 +26,7 @@ package final class TensorMemory {
   deinit { free(start) }
 
   /// Memory with garbage in it, to be freed by `free`; nil when the system has none.
-  package static func allocate(bytes: Int) -> UnsafeMutableRawPointer? {
+  private static func allocate(bytes: Int) -> UnsafeMutableRawPointer? {
     let isLarge = bytes >= 2 * hugePage
     let page = isLarge ? hugePage : 64
     let size = max(1, (bytes + page - 1) / page) * page

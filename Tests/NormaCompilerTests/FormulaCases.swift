@@ -1,3 +1,4 @@
+import NormaCompiler
 import NormaCore
 import NormaGraph
 
@@ -215,4 +216,11 @@ struct FormulaCase: CustomStringConvertible, Sendable {
   static let chunkedShapes: [([Int], [Int])] = [
     ([4, 6], [-1]), ([4, 5, 6], [-1]), ([6, 6, 5], [1]), ([8, 6, 9, 11], [1]),
   ]
+}
+
+/// The norm of a formula of `x`, `gamma`, `alpha` and `epsilon`.
+func program(_ formula: (Expr) -> Expr) throws -> NormProgram {
+  try NormProgram(
+    inputs: [("x", .all)], parameters: [("gamma", .channel), ("alpha", .none)], buffers: [],
+    hyper: ["epsilon"], output: formula(.input("x")), updates: [], gradient: true)
 }

@@ -62,12 +62,6 @@ private func error(_ values: [Float], _ reference: [Double]?, least: Double = 1e
     .reduce(0) { $1.isNaN ? .infinity : max($0, $1) } / scale
 }
 
-private func program(_ formula: (Expr) -> Expr) throws -> NormProgram {
-  try NormProgram(
-    inputs: [("x", .all)], parameters: [("gamma", .channel), ("alpha", .none)], buffers: [],
-    hyper: ["epsilon"], output: formula(.input("x")), updates: [], gradient: true)
-}
-
 /// One session for all: the C compiler is asked for once, and equal texts are compiled once.
 private let session = NativeSession(
   environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
@@ -170,23 +164,6 @@ func oddImagesAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) th
   #expect(isSame && isSameUnwanted)
 }
 
-/// Results do not tell how memory is gone over, only the text does.
-@Test(
-  "Texts go across the ends of odd rows, and along segments of rows that share places",
-  arguments: [
-    ([4, 6, 14, 14], 1, true, false), ([4, 6, 16, 16], 1, false, false),
-    ([1024, 4096], -1, false, true), ([1024, 4096 + 16], -1, false, false),
-  ])
-func waysOfWriting(_ shape: [Int], _ axis: Int, _ isAcross: Bool, _ hasSegments: Bool) throws {
-  let formula = axis == 1 ? FormulaCase.perSample : FormulaCase.rms
-  let special = try NativeSpecial(
-    try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
-    name: "it")
-  let text = try #require(special?.text)
-  #expect(text.contains("nk_if(own, ") == isAcross)
-  #expect(text.contains("float F0p[1024]") == hasSegments)
-}
-
 /// Large images whose statistics are channels' go through all passes a channel at a time: their rows lie
 /// apart. One channel overflows in float; of another, a coefficient is no float, and tiles step in.
 @Test(
@@ -282,24 +259,6 @@ func channelsKeepBuffers() throws {
   #expect(isNear(before.map { $0 + quarter }, Array(mixed.prefix(channels))))
 }
 
-/// What plugins get is open in the batch, whatever machine code for one shape does.
-@Test(
-  "Code of large tensors serves any batch",
-  arguments: [
-    (FormulaCase.plainVariance, [32, 64, 56, 56], 1, "1, 3136, 64"),
-    (FormulaCase.rms, [8192, 64], -1, "0, 0, 64"),
-    (FormulaCase.rms, [512, 4096], -1, "0, 0, 4096"),
-  ])
-func specialsAreOpen(
-  _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ axis: Int, _ sizes: String
-) throws {
-  let special = try NativeSpecial(
-    try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
-    name: "it")
-  // Behind the sizes: groups, chunk, and the batch, of which 0 is any.
-  #expect(special?.text.contains("const special it = {\(sizes), 1, 0, 0,") == true)
-}
-
 /// A pass that sums whole rows beside columns: a row's sum is written there, the others are added to.
 @Test(
   "Sums of rows and of columns in one pass do not add to what was there",
@@ -324,18 +283,6 @@ func mixedSumsAgree(_ executor: String) throws {
   let once = bench.read(bench.call.output, layout.count)
   try kernel.forward(bench.call)
   #expect(bench.read(bench.call.output, layout.count) == once)
-}
-
-/// Whose results do not tell: only the text shows how rows are summed.
-@Test(
-  "Rows up to 64 values are summed many at once", arguments: [(3, false), (20, true), (65, false)])
-func shortRowsAtOnce(_ count: Int, _ hasShifts: Bool) throws {
-  let special = try NativeSpecial(
-    try program(FormulaCase.layer), layout: try TensorLayout(shape: [63, count], axis: [-1]),
-    lanes: 16, name: "it")
-  let text = try #require(special?.text)
-  #expect(text.contains("sums(s") == (count <= 64))
-  #expect(text.contains("middles(D") == hasShifts)
 }
 
 /// Many short rows are summed at once; those of which one overflows in float, once more and one by one.

@@ -27,8 +27,8 @@ struct BenchmarkBody {
     executor.settle()
     let training = harness.call()
     let request = infer.memory(threads: threads)
-    let saved = GuardedMemory(bytes: request.savedBytes)
-    let workspace = GuardedMemory(bytes: request.workspaceBytes)
+    let saved = try GuardedMemory(bytes: request.savedBytes)
+    let workspace = try GuardedMemory(bytes: request.workspaceBytes)
     var inference = training
     inference.saved = saved.start
     inference.workspace = workspace.start

@@ -164,6 +164,10 @@ struct ApplyJob {
     _ kernel: any NormKernel, executor: Executor, threads: Int
   ) throws(NormaError) -> Results {
     let wantsGradient = outputGradient != nil
+    // What was read, what goes in and comes out, a copy of that, and the file that is written.
+    let copies = wantsGradient ? 9 : 5
+    try MachineMemory.require(
+      4 * copies * layout.count, for: "the norm", help: "apply it to a part of the array at a time")
     if executor.isReference, let definition = layer.entry.provider.definition {
       // The kernel takes float32; its evaluator takes the files' numbers as they are.
       let program = try definition.program(
@@ -202,10 +206,6 @@ struct ApplyJob {
   private func evaluate(
     _ kernel: any NormKernel, threads: Int
   ) throws(NormaError) -> [ResultArray] {
-    // What was read, what goes in and comes out, a copy of that, and the file that is written.
-    let copies = outputGradient == nil ? 5 : 9
-    try MachineMemory.require(
-      4 * copies * layout.count, for: "the norm", help: "apply it to a part of the array at a time")
     let input = try TensorMemory(x.floats)
     warnOfOverflow(input)
     let output = try TensorMemory(bytes: 4 * layout.count)

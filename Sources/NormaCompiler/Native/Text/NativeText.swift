@@ -4,8 +4,8 @@ import CKernels
 ///
 /// The functions do the work of units; loading, merging and storing small values is the caller's, the
 /// same as for tiles. The text of a plan that `mayStream` does not depend on the batch where the plan's
-/// small arrays do not; that of others depends on whether results are streamed, whether they come from
-/// memory, and on their slices.
+/// small arrays do not; that of others depends on whether results are streamed or rows come from memory,
+/// and on their slices.
 struct NativeText {
   /// Names of the functions, one a pass at level whole, else one for all.
   static func names(_ plan: TilePlan, prefix: String) -> [String] {

@@ -1,0 +1,51 @@
+import NormaCompiler
+import NormaCore
+import NormaGraph
+import Testing
+
+/// What plugins get is open in the batch, whatever machine code for one shape does.
+@Test(
+  "Code of large tensors serves any batch",
+  arguments: [
+    (FormulaCase.plainVariance, [32, 64, 56, 56], 1, "1, 3136, 64"),
+    (FormulaCase.rms, [8192, 64], -1, "0, 0, 64"),
+    (FormulaCase.rms, [512, 4096], -1, "0, 0, 4096"),
+  ])
+func specialsAreOpen(
+  _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ axis: Int, _ sizes: String
+) throws {
+  let special = try NativeSpecial(
+    try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
+    name: "it")
+  // Behind the sizes: groups, chunk, and the batch, of which 0 is any.
+  #expect(special?.text.contains("const special it = {\(sizes), 1, 0, 0,") == true)
+}
+
+/// Results do not tell how memory is gone over, only the text does.
+@Test(
+  "Texts go across the ends of odd rows, and along segments of rows that share places",
+  arguments: [
+    ([4, 6, 14, 14], 1, true, false), ([4, 6, 16, 16], 1, false, false),
+    ([1024, 4096], -1, false, true), ([1024, 4096 + 16], -1, false, false),
+  ])
+func waysOfWriting(_ shape: [Int], _ axis: Int, _ isAcross: Bool, _ hasSegments: Bool) throws {
+  let formula = axis == 1 ? FormulaCase.perSample : FormulaCase.rms
+  let special = try NativeSpecial(
+    try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
+    name: "it")
+  let text = try #require(special?.text)
+  #expect(text.contains("nk_if(own, ") == isAcross)
+  #expect(text.contains("float F0p[1024]") == hasSegments)
+}
+
+/// Results do not tell how rows are summed, only the text does.
+@Test(
+  "Rows up to 64 values are summed many at once", arguments: [(3, false), (20, true), (65, false)])
+func shortRowsAtOnce(_ count: Int, _ hasShifts: Bool) throws {
+  let special = try NativeSpecial(
+    try program(FormulaCase.layer), layout: try TensorLayout(shape: [63, count], axis: [-1]),
+    lanes: 16, name: "it")
+  let text = try #require(special?.text)
+  #expect(text.contains("sums(s") == (count <= 64))
+  #expect(text.contains("middles(D") == hasShifts)
+}
