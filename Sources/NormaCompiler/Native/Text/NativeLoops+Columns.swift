@@ -79,11 +79,16 @@ extension NativeLoops {
   }
 
   /// Vectors of columns whose sums stay at hand. Sums alone: a short row whole, so that memory is read in
-  /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where something
-  /// is written, a few lines, with half of the registers for sums of up to 8 rows; one where values are
-  /// costly, as what those need takes the other half.
+  /// order; a line of the cache of a long one, as rows that are 4 KiB share its places. Where rows come
+  /// from the cache and registers are few, as many as have their sums there. Where something is written, a
+  /// few lines, with half of the registers for sums of up to 8 rows; one where values are costly, as what
+  /// those need takes the other half.
   private func passingVectors(_ sums: [Sum], isWritten: Bool) -> Int {
-    guard isWritten else { return inner >= 512 ? lineVectors : max(1, min(64, inner) / lanes) }
+    guard isWritten else {
+      guard inner < 512 else { return lineVectors }
+      let most = hasManyRegisters || plan.streams ? 64 / lanes : sums.count > 1 ? 2 : 4
+      return max(1, min(most, inner / lanes))
+    }
     guard !isCostly else { return 1 }
     let count = sums.reduce(0) { $0 + parts($1.terms).count }
     return max(1, min(4, 8 / max(count, 1), inner / lanes))
@@ -141,6 +146,15 @@ extension NativeLoops {
     plan.level == .sample && plan.sliceRows * inner <= 1 << 15
   }
 
+  /// How many floats ahead of rows that are summed memory is asked for: a little of each long row. Of
+  /// short ones more, but half of what a first-level cache of 32 KiB holds is too much: two tensors that
+  /// come from the next level then take a third longer.
+  private func soon(_ tensorCount: Int) -> Int {
+    if inner >= 512 { return 128 }
+    if hasManyRegisters { return 4096 }
+    return plan.streams ? 2048 : 2048 / max(tensorCount, 1)
+  }
+
   /// Vectors of a line of the cache.
   private var lineVectors: Int { max(1, 16 / lanes) }
 
@@ -193,9 +207,9 @@ extension NativeLoops {
             if !outputs.isEmpty {
               lines += ahead(leaves, "\(start) + \(columns[v])")
             } else if !isSmallSlice {
-              let soon =
-                "\(start) + \(columns[v]) + \(inner >= 512 ? 128 : 4096)"
-              lines += tensors(leaves).map { "__builtin_prefetch(t\($0) + \(soon));" }
+              let read = tensors(leaves)
+              let soon = "\(start) + \(columns[v]) + \(soon(read.count))"
+              lines += read.map { "__builtin_prefetch(t\($0) + \(soon));" }
             }
           }
           var body = NativeBody(

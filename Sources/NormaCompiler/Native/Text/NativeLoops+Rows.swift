@@ -206,16 +206,21 @@ extension NativeLoops {
     let left = (whole - blocked) / lanes
     var rest = (0..<left).flatMap { ["{"] + vector("\(blocked + $0 * lanes)", $0) + ["}"] }
     if tail > 0 { rest += ["{"] + vector("\(whole)", left % unroll, tail) + ["}"] }
-    if blocked <= most {
-      return begin(unroll) + ["i64 i = 0; const i64 end = \(blocked);"] + block + rest
-        + join(unroll)
+    // What is left joins along with the last terms, in a run of its own if there are others.
+    let last = rest.isEmpty && blocked > most ? 0 : blocked > most ? blocked % most : blocked
+    let first = blocked - last
+    var lines: [String] = []
+    if first > 0 {
+      lines += [
+        "for (i64 i = 0; i < \(first);) {",
+        "const i64 end = i + \(most) < \(first) ? i + \(most) : \(first);",
+      ]
+      lines += begin(unroll) + block + join(unroll) + ["}"]
     }
-    let lines =
-      [
-        "for (i64 i = 0; i < \(blocked);) {",
-        "const i64 end = i + \(most) < \(blocked) ? i + \(most) : \(blocked);",
-      ] + begin(unroll) + block + join(unroll) + ["}"]
-    return rest.isEmpty ? lines : lines + begin(unroll) + rest + join(unroll)
+    guard last > 0 || !rest.isEmpty else { return lines }
+    lines += ["{"] + begin(unroll)
+    if last > 0 { lines += ["i64 i = \(first); const i64 end = \(blocked);"] + block }
+    return lines + rest + join(unroll) + ["}"]
   }
 
   /// Adds the body's values to partial sums of float.

@@ -82,9 +82,11 @@ struct NativePrelude {
     IN void stn(float *p, vf v, int n) { copy(p, &v, 4 * n); }
     IN vf bc(float x) { return (vf){} + x; }
     IN vi bi(int x) { return (vi){} + x; }
-    #if defined(__AVX512F__) && W == 16 && !defined(__clang__)
     // gcc 12 makes three instructions of what is one.
+    #if defined(__AVX512F__) && W == 16 && !defined(__clang__)
     IN vd twice(vh h) { return __builtin_ia32_cvtps2pd512_mask(h, (vd){}, (signed char)-1, 4); }
+    #elif defined(__AVX__) && W == 8 && !defined(__clang__)
+    IN vd twice(vh h) { return __builtin_ia32_cvtps2pd256(h); }
     #else
     IN vd twice(vh h) { return __builtin_convertvector(h, vd); }
     #endif
@@ -251,20 +253,30 @@ struct NativePrelude {
         if (*t == *t && (v != v || (largest ? v > *t : v < *t))) *t = v;
       }
     }
+    // Whether any value is not finite; any square is below what float can hold well, though not 0.
+    typedef i64 vl __attribute__((vector_size(4 * W)));
+    IN int any(vl v) { i64 bad = 0; for (int i = 0; i < W / 2; i++) bad |= v[i]; return bad != 0; }
     IN int infinite(const double *s, i64 n) {
-      int bad = 0;
-      for (i64 i = 0; i < n; i++) bad |= !(s[i] - s[i] == 0);
-      return bad;
+      vl bad = {}; i64 rest = 0, i = 0;
+      for (; i + W / 2 <= n; i += W / 2) { const vd v = ldd(s + i); bad |= (vl)(v - v); }
+      for (; i < n; i++) rest |= !(s[i] - s[i] == 0);
+      return any(bad) | (rest != 0);
     }
     IN int vanishing(const double *q, i64 n) {
-      int bad = 0;
-      for (i64 i = 0; i < n; i++) bad |= (q[i] < 1e-30) & (q[i] != 0);
-      return bad;
+      vl bad = {}; i64 rest = 0, i = 0;
+      for (; i + W / 2 <= n; i += W / 2) {
+        const vd v = ldd(q + i); bad |= (v < 1e-30) & (v != 0);
+      }
+      for (; i < n; i++) rest |= (q[i] < 1e-30) & (q[i] != 0);
+      return any(bad) | (rest != 0);
     }
     IN int vanishing2(const double *q, const double *s, i64 n) {
-      int bad = 0;
-      for (i64 i = 0; i < n; i++) bad |= (q[i] < 1e-30) & ((q[i] != 0) | (s[i] != 0));
-      return bad;
+      vl bad = {}; i64 rest = 0, i = 0;
+      for (; i + W / 2 <= n; i += W / 2) {
+        const vd v = ldd(q + i); bad |= (v < 1e-30) & ((v != 0) | (ldd(s + i) != 0));
+      }
+      for (; i < n; i++) rest |= (q[i] < 1e-30) & ((q[i] != 0) | (s[i] != 0));
+      return any(bad) | (rest != 0);
     }
     IN void fill(double *p, double v, i64 n) { for (i64 i = 0; i < n; i++) p[i] = v; }
     IN void chan(double *n, double *m, double *d, double nb, double mb, double db) {
@@ -329,7 +341,12 @@ struct NativePrelude {
     #define ck_max(a, b) ck_if((a) > (b), a, b)
     #endif
     IN ck_double ck_wide(ck_float x, int half) {
-      ck_halves u = {x}; return __builtin_convertvector(u.h[half], ck_double);
+      ck_halves u = {x};
+    #if M == W
+      return twice(u.h[half]);
+    #else
+      return __builtin_convertvector(u.h[half], ck_double);
+    #endif
     }
     IN ck_float ck_narrow(ck_double a, ck_double b) {
       ck_halves u = {{}};

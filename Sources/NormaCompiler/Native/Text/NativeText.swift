@@ -39,8 +39,7 @@ struct NativeText {
       // Where costly values are made or found, row by row, vectors would wait for their own instructions;
       // sums of columns leave no registers for more than one.
       let isScheduled =
-        lanes >= 16 && (loops.isCostly || !pass.finds.isEmpty)
-        && pass.accumulations.allSatisfy(\.isByRow)
+        (loops.isCostly || !pass.finds.isEmpty) && pass.accumulations.allSatisfy(\.isByRow)
       lines.append(
         (isScheduled ? "SCHEDULED " : "")
           + "static void \(prefix)_pass\(number)(const call *c, double *D, double *U, const float *WF,"
