@@ -51,7 +51,6 @@ struct HotPlan {
   let constants: UnsafeMutablePointer<Double>
   let loads: UnsafeMutableBufferPointer<Load>
   let prologue: UnsafeMutableBufferPointer<ck_step>
-  let unitFills: UnsafeMutableBufferPointer<TilePlan.Fill>
   let passes: UnsafeMutableBufferPointer<Pass>
   let savedOffsets: UnsafeMutablePointer<Int64>
   let sliceFills: UnsafeMutableBufferPointer<TilePlan.Fill>
@@ -128,7 +127,7 @@ final class FrozenPlan: @unchecked Sendable {
       outsideShared: plan.outsideShared,
       outsideWorker: plan.outsideWorker, constants: frozenConstants.pointer, loads: frozen(loads),
       prologue: plan.prologue.buffer,
-      unitFills: frozen(plan.unitFills), passes: frozen(passes),
+      passes: frozen(passes),
       savedOffsets: plan.savedOffsets.pointer, sliceFills: frozen(plan.workerFills),
       sliceLoads: frozen(plan.sliceLoads), sliceBegin: plan.sliceBegin.buffer,
       sliceStores: frozen(plan.sliceStores), merges: frozen(plan.epilogueMerges),

@@ -49,12 +49,25 @@ struct TilePlan: Sendable {
     /// Elements that a slice has.
     let count: Int
   }
+  /// Sums of units that become one of the whole.
   struct Merge: Sendable {
     enum Family: Sendable { case sum, moments, max, min }
     let family: Family
     let unitOffset: Int
     let sharedOffset: Int
     let count: Int
+
+    /// What a unit's sums begin with: whoever runs the unit writes it, so that it lies in that thread's
+    /// cache.
+    var beginning: Fill {
+      let value: Double =
+        switch family {
+        case .sum, .moments: 0
+        case .max: -.infinity
+        case .min: .infinity
+        }
+      return Fill(offset: unitOffset, count: count * (family == .moments ? 4 : 1), value: value)
+    }
   }
   struct Fill: Sendable {
     let offset: Int
@@ -111,7 +124,6 @@ struct TilePlan: Sendable {
   var epilogue = Frozen<ck_step>([])
   var stores: [Store] = []
   var workerFills: [Fill] = []
-  var unitFills: [Fill] = []
 
   /// The shared double, and each worker's, that becomes 1 when a small value lies where floats are not
   /// exact; negative where no tile reads such values.

@@ -378,7 +378,6 @@ struct TilePlanner {
       } else {
         plan.epilogueMerges.append(merge)
       }
-      plan.unitFills.append(.init(offset: unitOffset, count: count * planes, value: start))
       array.place.offset = Int32(unitOffset)
     } else {
       plan.workerFills.append(

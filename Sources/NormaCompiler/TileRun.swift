@@ -67,13 +67,11 @@ struct TileRun {
     runShared(plan.prologue)
     if plan.whole {
       for (number, pass) in plan.passes.enumerated() {
-        fillUnits()
         parallel(pass: number)
         merge(pass.merges)
         runShared(pass.sharedSteps)
       }
     } else {
-      fillUnits()
       parallel(pass: 0)
       merge(plan.merges)
     }
@@ -102,15 +100,6 @@ struct TileRun {
     var memory = ck_small_memory(
       doubles: (sharedDoubles, workerDoubles(0)), floats: (sharedFloats, floats))
     ck_run_small(steps.baseAddress, Int64(steps.count), &memory, 0)
-  }
-
-  private func fillUnits() {
-    for fill in plan.unitFills {
-      for unit in 0..<plan.unitCount {
-        let base = (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self)
-        (base + fill.offset).update(repeating: fill.value, count: fill.count)
-      }
-    }
   }
 
   private func merge(_ merges: UnsafeMutableBufferPointer<TilePlan.Merge>) {

@@ -21,11 +21,16 @@ struct TileWork {
     let doubles = base.assumingMemoryBound(to: Double.self)
     let floats = (base + plan.floatsOffset).assumingMemoryBound(to: Float.self)
     var small = ck_small_memory(doubles: (sharedDoubles, doubles), floats: (sharedFloats, floats))
+    let sums = (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self)
+    for merge in plan.whole ? plan.passes[pass].merges : plan.merges {
+      let fill = merge.beginning
+      (sums + fill.offset).update(repeating: fill.value, count: fill.count)
+    }
     var memory = ck_memory(
       tensors: UnsafePointer(tensors), parameters: parameters,
       small_shared: UnsafePointer(sharedFloats),
       small_worker: UnsafePointer(floats), accumulators_worker: doubles,
-      accumulators_unit: (units + unit * plan.unitBytes).assumingMemoryBound(to: Double.self),
+      accumulators_unit: sums,
       registers: (base + plan.registersOffset).assumingMemoryBound(to: Float.self))
     defer { if plan.streams { ck_finish_stores() } }
     if plan.whole {

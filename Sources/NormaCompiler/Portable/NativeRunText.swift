@@ -110,12 +110,6 @@ struct NativeRunText {
         + " \(plan.tileRows), j->scratch_stride, \(plan.unitBytes),",
       "  rows * \(plan.inner) >= \(TilePlan.streamedCount(plan.level))};",
     ]
-    func fills() -> [String] {
-      plan.unitFills.map {
-        "for (i64 u = 0; u < units; u++) fill((double *)(U + u * \(plan.unitBytes)) + \($0.offset),"
-          + " \(PortableText.number($0.value)), \($0.count));"
-      }
-    }
     func merges(_ list: [TilePlan.Merge]) -> [String] {
       list.map { merge in
         let name =
@@ -132,11 +126,11 @@ struct NativeRunText {
     if whole {
       for (number, pass) in plan.passes.enumerated() {
         guard same({ $0.passes[number].merges.count }) else { return nil }
-        lines += fills() + ["j->parallel(j, threads, units, \(units[number])_body, &c);"]
+        lines += ["j->parallel(j, threads, units, \(units[number])_body, &c);"]
         lines += merges(pass.merges) + NativeSteps.text(pass.sharedSteps)
       }
     } else {
-      lines += fills() + ["j->parallel(j, threads, units, \(units[0])_body, &c);"]
+      lines += ["j->parallel(j, threads, units, \(units[0])_body, &c);"]
       lines += merges(plan.epilogueMerges)
     }
     lines += NativeSteps.text(plan.epilogue)

@@ -1,6 +1,5 @@
 /// What stands before the functions of `PortableProgram`.
 package enum PortableText {
-  /// Types, and the element-wise operations over double.
   /// A number as C, those that are not finite too.
   package static func number(_ value: Double) -> String {
     if value.isNaN { return "__builtin_nan(\"\")" }
@@ -8,6 +7,7 @@ package enum PortableText {
     return value.sign == .minus ? "(\(value))" : "\(value)"
   }
 
+  /// Types, and the element-wise operations over double.
   package static var prelude: String {
     types + NativePrelude.scalarMacros + NativePrelude.operations(prefix: "nd_", type: "double")
       + "\n"

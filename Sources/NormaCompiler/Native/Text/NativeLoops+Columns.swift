@@ -146,12 +146,13 @@ extension NativeLoops {
     plan.level == .sample && plan.sliceRows * inner <= 1 << 15
   }
 
-  /// How many floats ahead of rows that are summed memory is asked for: a little of each long row. Of
-  /// short ones more, but half of what a first-level cache of 32 KiB holds is too much: two tensors that
-  /// come from the next level then take a third longer.
+  /// How many floats ahead of rows that are summed memory is asked for: a little of each long row; of
+  /// short ones a third of what the first-level cache holds, 48 KiB where vectors are a whole line, else
+  /// 32. With twice that, two tensors from the next level were measured to take a third longer; from
+  /// memory the smaller cache needs more of two.
   private func soon(_ tensorCount: Int) -> Int {
     if inner >= 512 { return 128 }
-    if hasManyRegisters { return 4096 }
+    if hasManyRegisters { return 4096 / max(tensorCount, 1) }
     return plan.streams ? 2048 : 2048 / max(tensorCount, 1)
   }
 

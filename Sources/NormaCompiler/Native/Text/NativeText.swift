@@ -105,21 +105,23 @@ struct NativeText {
   private static func wholeUnits(
     _ plan: TilePlan, _ program: NativeProgram, _ prefix: String
   ) -> [String] {
-    program.passes.enumerated().flatMap { number, pass in
-      [
+    program.passes.enumerated().flatMap { number, pass -> [String] in
+      let run = "\(prefix)_pass\(number)(c, 0, U, 0, 0, first, last, 0, "
+      var lines = [
         "void \(prefix)\(number)(const call *c, i64 unit, int worker) {",
         // Every other pass goes from the end, with what the one before left in the cache.
         number % 2 == 0 ? "" : "unit = c->unit_count - 1 - unit;",
         "double *U = (double *)(c->units + unit * c->unit_bytes);",
+      ]
+      lines += plan.passes[number].merges.map { filled("U", $0.beginning) }
+      lines += [
         "const i64 tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;",
         "const i64 first = unit * tiles / c->unit_count * c->tile_rows;",
         "i64 last = (unit + 1) * tiles / c->unit_count * c->tile_rows;",
         "last = last < c->rows ? last : c->rows;",
-        "\(prefix)_pass\(number)(c, 0, U, 0, 0, first, last, 0, 0);",
+        run + "0);",
       ]
-        + again(
-          pass.accumulations, nil, "\(prefix)_pass\(number)(c, 0, U, 0, 0, first, last, 0, 1);")
-        + fence(plan) + ["}"]
+      return lines + again(pass.accumulations, nil, run + "1);") + fence(plan) + ["}"]
     }
   }
 
@@ -152,12 +154,9 @@ struct NativeText {
       program.passes.flatMap(\.accumulations).filter { $0.isAlone(in: plan) }.map { Int($0.offset) }
     )
     for fill in plan.workerFills {
-      let value =
-        fill.value.isInfinite
-        ? (fill.value < 0 ? "-__builtin_inf()" : "__builtin_inf()") : "\(fill.value)"
       // What every row writes need not be cleared, but for rows that the last slice lacks.
       let when = alone.contains(fill.offset) ? "if (rows < \(plan.sliceRows)) " : ""
-      lines.append(when + "fill(D + \(fill.offset), \(value), \(fill.count));")
+      lines.append(when + filled("D", fill))
     }
     func moved(_ move: TilePlan.SharedMove, load: Bool) -> String {
       let (part, shared) = (
@@ -178,15 +177,19 @@ struct NativeText {
     lines += moves(plan, plan.sliceStores, load: false) + ["}"]
     let across = program.passes.flatMap(\.accumulations).filter(\.across)
     let all = "for (i64 s = first; s < last; s++) \(prefix)_slice(c, D, WF, U, s, "
-    return lines + [
+    lines += [
       "void \(prefix)(const call *c, i64 unit, int worker) {",
       "char *base = c->workers + worker * c->worker_bytes;",
       "double *D = (double *)base; float *WF = (float *)(base + \(floats));",
       "double *U = (double *)(c->units + unit * c->unit_bytes);",
+    ]
+    lines += plan.epilogueMerges.map { filled("U", $0.beginning) }
+    lines += [
       "const i64 first = unit * c->slices / c->unit_count;",
       "const i64 last = (unit + 1) * c->slices / c->unit_count;",
       all + "0);",
-    ] + again(across, nil, all + "1);") + fence(plan) + ["}"]
+    ]
+    return lines + again(across, nil, all + "1);") + fence(plan) + ["}"]
   }
 
   /// All passes over a slice's rows, or over a run of them, with the steps between.
@@ -212,6 +215,10 @@ struct NativeText {
       lines += NativeSteps.text(plan.passes[number].sliceSteps, part: runs)
     }
     return lines
+  }
+
+  private static func filled(_ array: String, _ fill: TilePlan.Fill) -> String {
+    "fill(\(array) + \(fill.offset), \(PortableText.number(fill.value)), \(fill.count));"
   }
 
   /// Stores past the cache are seen by other threads only after a fence.
