@@ -147,9 +147,9 @@ extension NativeLoops {
   }
 
   /// How many floats ahead of rows that are summed memory is asked for: a little of each long row; of
-  /// short ones a third of what the first-level cache holds, 48 KiB where vectors are a whole line, else
-  /// 32. With twice that, two tensors from the next level were measured to take a third longer; from
-  /// memory the smaller cache needs more of two.
+  /// short ones 16 KiB in all where vectors are a whole line and the first-level cache has 48, else 8 of
+  /// 32. With four times that, two tensors from the next level were measured to take a third longer on
+  /// the smaller one; from memory it needs 8 of each. With whole lines it was not measured.
   private func soon(_ tensorCount: Int) -> Int {
     if inner >= 512 { return 128 }
     if hasManyRegisters { return 4096 / max(tensorCount, 1) }

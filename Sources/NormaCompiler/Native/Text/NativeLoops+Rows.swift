@@ -207,7 +207,7 @@ extension NativeLoops {
     var rest = (0..<left).flatMap { ["{"] + vector("\(blocked + $0 * lanes)", $0) + ["}"] }
     if tail > 0 { rest += ["{"] + vector("\(whole)", left % unroll, tail) + ["}"] }
     // What is left joins along with the last terms, in a run of its own if there are others.
-    let last = rest.isEmpty && blocked > most ? 0 : blocked > most ? blocked % most : blocked
+    let last = blocked <= most ? blocked : rest.isEmpty ? 0 : blocked % most
     let first = blocked - last
     var lines: [String] = []
     if first > 0 {
