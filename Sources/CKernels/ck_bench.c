@@ -128,15 +128,15 @@ static void write_gradient(void *context, int64_t piece, int32_t worker) {
 
 void ck_traffic_forward(const ck_traffic *tensors, int32_t passes, int32_t move, int32_t threads) {
   job j = {*tensors, possible(move, tensors->y)};
-  for (int32_t pass = 1; pass < passes; pass++) ck_parallel_for(PIECES, threads, read_input, &j);
-  ck_parallel_for(PIECES, threads, write_output, &j);
+  for (int32_t pass = 1; pass < passes; pass++) ck_parallel_for(PIECES, threads, 0, read_input, &j);
+  ck_parallel_for(PIECES, threads, 0, write_output, &j);
 }
 
 void ck_traffic_backward(const ck_traffic *tensors, int32_t passes, int32_t move, int32_t threads) {
   job j = {*tensors, possible(move, tensors->dx)};
   for (int32_t pass = 1; pass < passes; pass++)
-    ck_parallel_for(PIECES, threads, read_gradient, &j);
-  ck_parallel_for(PIECES, threads, write_gradient, &j);
+    ck_parallel_for(PIECES, threads, 0, read_gradient, &j);
+  ck_parallel_for(PIECES, threads, 0, write_gradient, &j);
 }
 
 typedef struct {
@@ -170,5 +170,5 @@ static void plain_rows(void *context, int64_t piece, int32_t worker) {
 void ck_plain_layer(
     const float *x, float *y, int64_t rows, int64_t inner, float epsilon, int32_t threads) {
   plain p = {x, y, rows, inner, epsilon};
-  ck_parallel_for(PIECES, threads, plain_rows, &p);
+  ck_parallel_for(PIECES, threads, 0, plain_rows, &p);
 }

@@ -14,7 +14,7 @@ static void run_unit(void *context, int64_t unit, int32_t worker) {
 }
 
 void ck_run_native(ck_native_unit unit, const ck_native_call *call, int64_t units,
-                   int32_t threads) {
+                   int32_t threads, int32_t backwards) {
   job j = {unit, call};
-  ck_parallel_for(units, threads, run_unit, &j);
+  ck_parallel_for(units, threads, backwards, run_unit, &j);
 }

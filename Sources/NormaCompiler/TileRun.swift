@@ -139,8 +139,10 @@ struct TileRun {
   }
 
   private func parallel(pass: Int) {
+    // Every other pass goes from the end, with what the one before left in the cache.
+    let backwards = Int32(pass % 2)
     if let native {
-      runNative(native[pass])
+      runNative(native[pass], backwards)
       return
     }
     var work = TileWork(
@@ -148,7 +150,7 @@ struct TileRun {
       sharedDoubles: sharedDoubles, sharedFloats: sharedFloats, workers: workers, units: units)
     withUnsafeMutablePointer(to: &work) { work in
       ck_parallel_for(
-        Int64(plan.unitCount), Int32(threads),
+        Int64(plan.unitCount), Int32(threads), backwards,
         { context, unit, worker in
           context?.assumingMemoryBound(to: TileWork.self).pointee.run(
             unit: Int(unit), worker: Int(worker))
@@ -156,7 +158,7 @@ struct TileRun {
     }
   }
 
-  private func runNative(_ unit: ck_native_unit) {
+  private func runNative(_ unit: ck_native_unit, _ backwards: Int32) {
     var native = ck_native_call(
       tensors: UnsafePointer(tensors.baseAddress), parameters: parameters,
       shared_doubles: sharedDoubles, shared_floats: sharedFloats,
@@ -166,6 +168,6 @@ struct TileRun {
       slices: Int64(plan.sliceCount), unit_count: Int64(plan.unitCount),
       tile_rows: Int64(plan.tileRows), worker_bytes: Int64(plan.workerBytes),
       unit_bytes: Int64(plan.unitBytes), streams: plan.streams ? 1 : 0)
-    ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads))
+    ck_run_native(unit, &native, Int64(plan.unitCount), Int32(threads), backwards)
   }
 }

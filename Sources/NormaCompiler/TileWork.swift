@@ -14,9 +14,7 @@ struct TileWork {
   let units: UnsafeMutableRawPointer
 
   /// Does one unit's work in a worker's memory.
-  func run(unit number: Int, worker: Int) {
-    // Every other pass goes from the end, with what the one before left in the cache.
-    let unit = pass % 2 == 0 ? number : plan.unitCount - 1 - number
+  func run(unit: Int, worker: Int) {
     let base = workers + worker * plan.workerBytes
     let doubles = base.assumingMemoryBound(to: Double.self)
     let floats = (base + plan.floatsOffset).assumingMemoryBound(to: Float.self)

@@ -64,7 +64,7 @@ extension HostServices {
       }
       withUnsafeMutablePointer(to: &work) { pointer in
         ck_parallel_for(
-          Int64(pieces), Int32(clamping: threads),
+          Int64(pieces), Int32(clamping: threads), 0,
           { context, index, worker in
             context?.assumingMemoryBound(to: ((Int, Int) -> Void).self).pointee(
               Int(index), Int(worker))

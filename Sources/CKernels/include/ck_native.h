@@ -19,7 +19,8 @@ typedef struct {
 /* The work of one unit: all its slices, or its rows in one pass over the whole. */
 typedef void (*ck_native_unit)(const ck_native_call *call, int64_t unit, int32_t worker);
 
-/* Runs the units on at most `threads` threads. */
-void ck_run_native(ck_native_unit unit, const ck_native_call *call, int64_t units, int32_t threads);
+/* Runs the units on at most `threads` threads, as ck_parallel_for. */
+void ck_run_native(ck_native_unit unit, const ck_native_call *call, int64_t units, int32_t threads,
+                   int32_t backwards);
 
 #endif

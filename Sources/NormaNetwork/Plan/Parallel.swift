@@ -2,7 +2,7 @@ import CKernels
 
 /// Runs `body(index, worker)` for every index below `count` on up to `threads` threads.
 ///
-/// Workers take indices as they become free: what index i does must depend on i alone.
+/// A worker may do any of them: what index i does must depend on i alone.
 func parallel(_ count: Int, threads: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
   if threads <= 1 || count <= 1 {
     for index in 0..<count { body(index, 0) }
@@ -12,7 +12,7 @@ func parallel(_ count: Int, threads: Int, _ body: (_ index: Int, _ worker: Int) 
     var body = body
     withUnsafeMutablePointer(to: &body) { pointer in
       ck_parallel_for(
-        Int64(count), Int32(threads),
+        Int64(count), Int32(threads), 0,
         { context, index, worker in
           context?.assumingMemoryBound(to: ((Int, Int) -> Void).self).pointee(
             Int(index), Int(worker))

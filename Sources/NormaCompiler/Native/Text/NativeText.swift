@@ -109,8 +109,6 @@ struct NativeText {
       let run = "\(prefix)_pass\(number)(c, 0, U, 0, 0, first, last, 0, "
       var lines = [
         "void \(prefix)\(number)(const call *c, i64 unit, int worker) {",
-        // Every other pass goes from the end, with what the one before left in the cache.
-        number % 2 == 0 ? "" : "unit = c->unit_count - 1 - unit;",
         "double *U = (double *)(c->units + unit * c->unit_bytes);",
       ]
       lines += plan.passes[number].merges.map { filled("U", $0.beginning) }
