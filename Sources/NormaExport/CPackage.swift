@@ -223,7 +223,7 @@ public struct CPackage: Sendable {
       "  const i64 counts[] = {j->chunk, j->sample, j->space, j->group, j->member};",
       "  for (int k = 0; s->training && several[k]; k++) {", "    i64 n = 1;",
       "    for (int a = 0; a < 5; a++) if (several[k] & 1 << a) n *= counts[a];",
-      "    if (n == 1) return \"one value has no variance: use a larger batch, or inference\";",
+      "    if (n == 1) return \"one value has no variance: use larger sizes, or inference\";",
       "  }",
       "  (void)common_divisor;", "  return 0;", "}", "",
       "const char *\(name)_refusal(const \(name)_shape *shape) { job j; return job_of(shape, &j); }",

@@ -16,7 +16,7 @@ package struct NormVariants {
     /// Indices among `programs`.
     let train: Int
     let infer: Int
-    /// The roles over which training takes variances along the batch, of which one value has none.
+    /// The roles over which training takes variances, of which one value has none.
     let variances: Set<RoleSet>
   }
 

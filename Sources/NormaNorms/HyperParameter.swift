@@ -127,6 +127,8 @@ public struct HyperParameter: Sendable {
     case (_, .none):
       if defaultValue == .none { return .none }
       throw refuse()
+    case (.real, .real(let v)) where v.isInfinite && value != defaultValue:
+      throw NormaError(.usage, "'\(name)' must be finite, got \(v)")
     case (.real(let bounds), .real(let v)):
       guard bounds.contains(v) else { throw refuse() }
       return value

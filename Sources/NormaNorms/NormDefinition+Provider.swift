@@ -44,14 +44,14 @@ extension NormDefinition: NormProvider {
 
   /// Compiles the formula for a tensor.
   ///
-  /// - Throws: `usage` when the batch does not allow a training statistic, or splits do not divide.
+  /// - Throws: `usage` when the shape does not allow a training statistic, or splits do not divide.
   public func makeKernel(_ request: KernelRequest) throws(NormaError) -> any NormKernel {
     let layout = request.layout
     do throws(NormaError) {
       let program = try program(
         hyper: request.hyper, channels: layout.channelCount, mode: request.mode,
         gradient: request.gradient, fusion: request.fusion)
-      if request.mode == .train { try checkBatchStatistics(program, layout) }
+      try checkVariances(program, layout, request.mode)
       let hasWindows = try WindowKernel.isNeeded(program, layout)
       switch request.executor {
       case .reference: return try ReferenceKernel(program: program, layout: layout)
@@ -68,25 +68,28 @@ extension NormDefinition: NormProvider {
     }
   }
 
-  /// A variance along the batch needs at least two values.
-  private func checkBatchStatistics(
-    _ program: NormProgram, _ layout: TensorLayout
+  /// A variance needs at least two values: what is normalised with less is 0 whatever it was.
+  ///
+  /// Inference may have a batch of one sample, for a model that was trained with more.
+  private func checkVariances(
+    _ program: NormProgram, _ layout: TensorLayout, _ mode: Mode
   ) throws(NormaError) {
-    // Several samples that the formula does not take apart are several values.
+    guard layout.count > 0 else { return }
     let splits = program.splits
-    guard layout.count > 0, layout.batchCount == 1 || splits.chunkSize != nil else { return }
     let extents = try splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     for node in try Graph(program.forwardResults).nodes {
-      guard case .reduce(.variance, let roles) = node.kind, !roles.isDisjoint(with: .batch),
-        extents.count(roles) == 1
+      guard case .reduce(.variance, let roles) = node.kind, extents.count(roles) == 1,
+        mode == .train || roles.isDisjoint(with: .batch)
       else { continue }
       throw NormaError(
         .usage,
-        "one value per channel in shape \(layout.shape): its variance over \(roles) says nothing",
+        "the variance over \(roles) is of one value in shape \(layout.shape), and says nothing",
         place: node.place,
-        help: "use a batch of 2 or more, drop the odd last batch of an epoch, use a norm without"
-          + " batch statistics (layer, group, rms), or infer mode")
+        help: roles.isDisjoint(with: .batch)
+          ? "use a norm with statistics of more than that, such as layer, or fewer groups"
+          : "use a batch of 2 or more, drop the odd last batch of an epoch, use a norm without"
+            + " batch statistics (layer, group, rms), or infer mode")
     }
   }
 }

@@ -87,7 +87,7 @@ struct ApplyMistakeTests {
     let one = try bench.array("one.npy", [1, 3], [1, 2, 3])
     try refused(
       ["batch", "--input", one, "--mode", "train"], status: 64,
-      saying: ["norm.batch", "one value per channel", "[1, 3]", "hint: "])
+      saying: ["norm.batch", "is of one value", "[1, 3]", "hint: "])
   }
 
   @Test("Names and values that do not exist, with the nearest that does")

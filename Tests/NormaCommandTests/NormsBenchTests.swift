@@ -97,7 +97,7 @@ struct NormsBenchTests {
       ("rms --shape 0x5", "0x5"), ("rms --shape 9999999999x9999999", "larger than any memory"),
       ("rms --shape 1000000x1000000", "MiB"), ("rms --shape 4x5 --executor fast", "'fast'"),
       ("rms rsm --shape 4x5", "did you mean 'rms'?"), ("group --shape 4x30", "'groups'"),
-      ("batch --shape 1x8", "one value per channel"), ("rms --seconds nan", "--seconds"),
+      ("batch --shape 1x8", "is of one value"), ("rms --seconds nan", "--seconds"),
       ("rms --shape 4x5 --threads 0", "1 to 1024"), ("rms --script none.lua", "none.lua"),
     ])
   func mistakes(line: String, part: String) throws {

@@ -278,6 +278,9 @@ func promisedMessages() throws {
     try described("norm.rms { epsilon = -1 }")
       == "test.lua:1: norm.rms: 'epsilon' must be >= 0, got -1")
   #expect(
+    try described("norm.rms { epsilon = math.huge }")
+      == "test.lua:1: norm.rms: 'epsilon' must be finite, got inf")
+  #expect(
     try described("norm.rms { preset = 'kreas' }").hasPrefix(
       "test.lua:1: norm.rms: no preset 'kreas'; did you mean 'keras'?"))
 }
@@ -333,8 +336,11 @@ func endlessFormula() throws {
     ),
     (
       "norm.batch():apply(tensor { { 1, 2 } }, { mode = 'train' })",
-      "norm.batch: one value per channel in shape [1, 2]: its variance over batch,space says"
-        + " nothing"
+      "norm.batch: the variance over batch,space is of one value in shape [1, 2], and says nothing"
+    ),
+    (
+      "norm.instance():gradient(tensor { { 1, 2 }, { 3, 4 } }, tensor { { 1, 2 }, { 3, 4 } })",
+      "norm.instance: the variance over space is of one value in shape [2, 2], and says nothing"
     ),
   ])
 func applyMistakes(text: String, message: String) throws {

@@ -181,7 +181,7 @@ func otherThread() async throws {
         do throws(NormaError) {
           let layer = try NormLayer(
             NormSpec("group_plus"), in: registry, channelShape: [channels])
-          _ = try layer.kernel(for: TensorLayout(shape: [2, channels]), mode: .train)
+          _ = try layer.kernel(for: TensorLayout(shape: [2, 3, channels]), mode: .train)
           results.append(nil)
         } catch {
           results.append(error)
