@@ -4,7 +4,7 @@
 require "models"
 
 local norms = { "batch", "layer", norm.group { groups = 8 }, "rms", "none" }
--- On vectors, instance has one value a statistic and gives zeros: it is for images.
+-- On vectors, instance has one value a statistic and is refused: it is for images.
 local imageNorms = { "batch", "layer", norm.group { groups = 8 }, "instance", "rms", "none" }
 
 local function compare(network, norms)
