@@ -210,7 +210,7 @@ enum PluginShell {
             if (*mask & 1 << a) n *= counts[a];
           if (n == 1)
             return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_INPUT, 0,
-                              "has one value for a variance, which says nothing");
+                              "has one value for a variance: use larger sizes, or infer mode");
         }
       return NORMA_OK;
     }

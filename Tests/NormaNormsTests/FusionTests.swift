@@ -42,7 +42,8 @@ struct FusionCase: CustomStringConvertible, Sendable {
     for spec in specs {
       for (shape, axis) in shapes {
         // One value has no variance.
-        if spec.name == "instance", shape.count == axis.count + 1 || shape[1] == 1 { continue }
+        let positions = (try? TensorLayout(shape: shape, axis: axis))?.spaceCount
+        if spec.name == "instance", positions == 1 { continue }
         for (residual, skip) in [(true, false), (false, true), (true, true), (false, false)] {
           for activation in activations where residual || skip || activation != nil {
             cases.append(
