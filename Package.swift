@@ -124,7 +124,7 @@ let package = Package(
       "NormaLuaTests",
       [
         "NormaLua", "CLuaShim", "NormaNorms", "NormaConformance", "NormaNetwork", "NormaCore",
-        "NormaLab",
+        "NormaLab", "NormaCompiler",
       ]),
     tests("NormaTerminalTests", ["NormaTerminal"]),
     tests("NormaCommandTests", ["norma"]),

@@ -43,10 +43,14 @@ struct Lowering {
         guard operands[0].domain == .all else { return nil }
         let parts = factors(of: operands[0])
         let constant = parts.filter { $0.domain.isDisjoint(with: roles) }
-        guard !constant.isEmpty, constant.count < parts.count else { return nil }
-        let varying = product(parts.filter { !$0.domain.isDisjoint(with: roles) })
+        guard constant.count < parts.count else { return nil }
         let reduction: Reduction = if case .reduce(.mean, _) = node.kind { .mean } else { .sum }
-        return constant.reduce(varying.reduced(reduction, over: roles)) { $0 * $1 }
+        let varying = parts.filter { !$0.domain.isDisjoint(with: roles) }
+        let aboutMean = aboutMean(varying, reduction, roles)
+        if aboutMean == nil, constant.isEmpty { return nil }
+        return constant.reduce(aboutMean ?? product(varying).reduced(reduction, over: roles)) {
+          $0 * $1
+        }
       case .reduce(.norm(let p), let roles) where p != 2:
         let x = operands[0].abs()
         if p.isInfinite { return x.maximum(over: roles) }
@@ -169,6 +173,23 @@ struct Lowering {
     }
     if gradient == nil, let perChannel { full[full.count - 1] = full[full.count - 1] * perChannel }
     return multiply(full) ?? .constant(1)
+  }
+
+  /// What a sum or mean of a product is where one factor is `x - c` with `c` made of the mean of `x`: the
+  /// sum about the mean, which keeps its digits however far `c` is from it, and what `mean - c` adds.
+  private func aboutMean(_ factors: [Expr], _ reduction: Reduction, _ roles: RoleSet) -> Expr? {
+    guard
+      let index = factors.firstIndex(where: { $0.aboutMean(over: roles) != nil }),
+      let (value, mean, shift) = factors[index].aboutMean(over: roles)
+    else { return nil }
+    var others = factors
+    others.remove(at: index)
+    guard !others.isEmpty else {
+      let rest = mean - shift
+      return reduction == .mean ? rest : rest * Expr.count(roles)
+    }
+    let about = product(others + [value - mean]).reduced(reduction, over: roles)
+    return about + (mean - shift) * product(others).reduced(reduction, over: roles)
   }
 
   /// Whether an array along these roles is much smaller than the tensor.

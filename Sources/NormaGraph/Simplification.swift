@@ -1,10 +1,10 @@
-import NormaCore
+public import NormaCore
 
 /// Identities applied as expressions are made: folded numbers, and the stable forms of statistics.
 ///
 /// A plain formula in a script thereby becomes as accurate as a built-in: `mean(square(x))` is one
-/// reduction, `mean(square(x - mean(x)))` and `mean(x²) - mean(x)²` are the variance, a sum over its
-/// count is a mean, and `sqrt(sum(square(x)))` is the 2-norm, whose derivative at 0 is 0.
+/// reduction, `mean(square(x - mean(x)))` and `mean(x²) - mean(x)²` are the variance, which is also what
+/// a mean subtracted in part leaves beside the rest of it, a sum over its count is a mean, and `sqrt(sum(square(x)))` is the 2-norm, whose derivative at 0 is 0.
 enum Simplification {
   static func simplify(_ operation: Elementwise, _ operands: [Expr]) -> Expr? {
     if operands.contains(where: { $0.failure != nil }) { return nil }
@@ -89,6 +89,9 @@ enum Simplification {
         {
           return base.operands[0].variance(roles)
         }
+        if varying == roles, let (value, mean, shift) = base.aboutMean(over: roles) {
+          return value.variance(roles) + (mean - shift).square()
+        }
         return base.meanSquare(roles)
       }
       return node(.mean)
@@ -124,5 +127,29 @@ enum Simplification {
       pending += zip(a.operands, b.operands)
     }
     return true
+  }
+}
+
+extension Expr {
+  /// `x - c` taken apart, where `c` does not vary along the roles and is made of the mean of `x` over them:
+  /// how far `c` is from the mean can then be told apart from how `x` varies about it.
+  ///
+  /// - Returns: `x`, its mean and `c`; nil for anything else, and for `x - mean(x)` itself.
+  public func aboutMean(over roles: RoleSet) -> (value: Expr, mean: Expr, shift: Expr)? {
+    guard case .map(.sub) = kind else { return nil }
+    let (value, shift) = (operands[0], operands[1])
+    func isMean(_ x: Expr) -> Bool {
+      x.kind == .reduce(.mean, roles) && Simplification.same(x.operands[0], value)
+    }
+    guard shift.domain.isDisjoint(with: roles), !isMean(shift) else { return nil }
+    // As a mean is subtracted in part: no search of a large formula.
+    var pending = [shift]
+    var budget = 16
+    while let next = pending.popLast(), budget > 0 {
+      if isMean(next) { return (value, next, shift) }
+      budget -= 1
+      if next.kind.isMap { pending += next.operands }
+    }
+    return nil
   }
 }

@@ -152,6 +152,21 @@ struct FormulaTests {
     #expect(try text(x.pow(2).mean(.channel) - x.mean(.space).pow(2)) != variance)
   }
 
+  @Test("What is left of a mean subtracted in part is told apart from the variance")
+  func partOfMean() throws {
+    let alpha = Expr.parameter("alpha", per: .channel)
+    let roles: RoleSet = [.batch, .space]
+    #expect(
+      try text((x - alpha * x.mean(roles)).square().mean(roles)) == """
+        mean = mean(x, batch, space)
+        y = variance(x, batch, space) + (mean - alpha * mean)^2
+        """)
+    // Nothing of a mean is in these, or it is one of other roles or another value.
+    for shift in [alpha, x.mean(.space), x.square().mean(roles)] {
+      #expect(try text((x - shift).square().mean(roles)).contains("mean_square("))
+    }
+  }
+
   @Test("A line's name never is one that the formula already has")
   func names() throws {
     let mean = Expr.parameter("mean", per: .channel)

@@ -1,4 +1,5 @@
 import Foundation
+import NormaCompiler
 import NormaConformance
 import NormaCore
 import NormaLua
@@ -103,6 +104,31 @@ struct ZooTests {
     options.gradientBound = 5e-7
     for result in checkNorm(NormSpec(name), in: try registry(), options: options) {
       #expect(result.passed, "\(name): \(result)")
+    }
+  }
+
+  @Test("Graph norm's alpha gets its gradient where little of a large mean is left")
+  func partOfMean() throws {
+    let layout = try TensorLayout(shape: [3, 33, 37], axis: [1])
+    let layer = try NormLayer(NormSpec("graph"), in: registry(), channelShape: [33])
+    let random = { RandomSource(seed: 3, purpose: $0) }
+    func gradient(_ executor: Executor) throws -> [Float] {
+      let harness = try KernelHarness(
+        layer: layer, layout: layout, mode: .train, executor: executor)
+      var (x, alpha, dy) = (random("x"), random("alpha"), random("dy"))
+      harness.x = harness.x.map { _ in Float(1e6 + x.normal()) }
+      harness.parameters["alpha"] = (0..<33).map { _ in Float(alpha.uniform(0.6, 1.4)) }
+      try harness.forward()
+      try harness.backward(harness.x.map { _ in Float(dy.normal()) })
+      return try #require(harness.parameterGradients["alpha"])
+    }
+    let expected = try gradient(.reference)
+    let session = NativeSession(
+      environment: ProcessInfo.processInfo.environment, cores: 1, wait: .seconds(120))
+    for executor in [Executor.tiles, .native(session)] {
+      // The terms of its sums are a million times as large.
+      let error = scaledError(try gradient(executor), expected, bound: 1e-5)
+      #expect(error <= 1e-5, "\(executor)")
     }
   }
 
