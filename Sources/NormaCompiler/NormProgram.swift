@@ -105,4 +105,30 @@ public struct NormProgram: Sendable {
   public var splits: Splits {
     (try? Splits(of: forwardResults.map(\.value))) ?? Splits()
   }
+
+  /// The variances that need at least two values, with the lines that wrote them: what is normalised with
+  /// less is 0 whatever it was.
+  ///
+  /// Inference may have a batch of one sample, for a model that was trained with more. A variance beside
+  /// the square of what is left of the mean says something of one value too.
+  public func variances(_ mode: Mode) throws(NormaError) -> [(roles: RoleSet, place: SourcePlace?)]
+  {
+    let nodes = try Graph(forwardResults).nodes
+    func isBesideSquare(_ index: Int) -> Bool {
+      let users = nodes.filter { $0.operands.contains(index) }
+      return !users.isEmpty
+        && users.allSatisfy { user in
+          user.kind == .map(.add)
+            && user.operands.contains {
+              nodes[$0].kind == .map(.square) && nodes[$0].domain == nodes[index].domain
+            }
+        }
+    }
+    return nodes.indices.compactMap { index in
+      guard case .reduce(.variance, let roles) = nodes[index].kind,
+        mode == .train || roles.isDisjoint(with: .batch), !isBesideSquare(index)
+      else { return nil }
+      return (roles, nodes[index].place)
+    }
+  }
 }

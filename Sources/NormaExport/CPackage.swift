@@ -205,7 +205,6 @@ public struct CPackage: Sendable {
       lines.append(variants.programs[number].text.replacing("@", with: "formula\(number)"))
     }
     let inputs = 1 + schema.inputs.count
-    let masks = variant.variances.map(\.rawValue).sorted().map { "\($0)" } + ["0"]
     lines += [
       "enum { INPUTS = \(inputs) };", "",
       "static i64 common_divisor(i64 a, i64 b) { return b == 0 ? a : common_divisor(b, a % b); }",
@@ -219,11 +218,14 @@ public struct CPackage: Sendable {
       "  if (samples < 1 || s->batch % samples != 0) return \"the chunks do not divide the batch\";",
       "  *j = (job){.chunk = s->batch / samples, .sample = samples, .space = s->space, .group = groups,",
       "             .member = s->channels / groups, .first = s->channels_first && s->space > 1};",
-      "  static const unsigned char several[] = {\(masks.joined(separator: ", "))};",
+      "  static const unsigned char several[2][8] = \(variant.varianceMasks([.infer, .train]));",
       "  const i64 counts[] = {j->chunk, j->sample, j->space, j->group, j->member};",
-      "  for (int k = 0; s->training && several[k]; k++) {", "    i64 n = 1;",
-      "    for (int a = 0; a < 5; a++) if (several[k] & 1 << a) n *= counts[a];",
-      "    if (n == 1) return \"one value has no variance: use larger sizes, or inference\";",
+      "  for (const unsigned char *mask = several[s->training != 0]; *mask; mask++) {",
+      "    i64 n = 1;",
+      "    for (int a = 0; a < 5; a++) if (*mask & 1 << a) n *= counts[a];",
+      "    if (n == 1)",
+      "      return \"one value has no variance: use larger sizes or fewer groups,\"",
+      "             \" or inference for batch statistics\";",
       "  }",
       "  (void)common_divisor;", "  return 0;", "}", "",
       "const char *\(name)_refusal(const \(name)_shape *shape) { job j; return job_of(shape, &j); }",

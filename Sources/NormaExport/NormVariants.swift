@@ -16,8 +16,17 @@ package struct NormVariants {
     /// Indices among `programs`.
     let train: Int
     let infer: Int
-    /// The roles over which training takes variances, of which one value has none.
-    let variances: Set<RoleSet>
+    /// The roles over which each mode takes variances, of which one value has none.
+    let variances: [Mode: Set<RoleSet>]
+
+    /// The same for C: masks for each mode, each list ended by 0.
+    func varianceMasks(_ modes: [Mode]) -> String {
+      let lists = modes.map { mode in
+        let masks = (variances[mode] ?? []).map(\.rawValue).sorted() + [0]
+        return "{" + masks.map { "\($0)" }.joined(separator: ", ") + "}"
+      }
+      return "{" + lists.joined(separator: ", ") + "}"
+    }
   }
 
   let schema: NormSchema
@@ -249,7 +258,7 @@ package struct NormVariants {
     }
     var indices: [Int] = []
     var stored: [Int] = []
-    var variances: Set<RoleSet> = []
+    var variances: [Mode: Set<RoleSet>] = [:]
     for mode in [Mode.train, .infer] {
       let program = try definition.program(
         hyper: base.values, channels: base.channels, mode: mode, gradient: true)
@@ -263,11 +272,11 @@ package struct NormVariants {
         definition.graph(hyper: base.values, channels: base.channels, mode: mode))
       stored.append(formulas.firstIndex(of: formula) ?? formulas.count)
       if stored.last == formulas.count { formulas.append(formula) }
+      variances[mode] = Set(try program.variances(mode).map(\.roles))
       for node in try Graph(program.forwardResults).nodes {
-        guard case .reduce(let reduction, let roles) = node.kind, !roles.isDisjoint(with: .batch)
-        else { continue }
-        usesBatch = true
-        if mode == .train, case .variance = reduction { variances.insert(roles) }
+        if case .reduce(_, let roles) = node.kind, !roles.isDisjoint(with: .batch) {
+          usesBatch = true
+        }
       }
     }
     if indices[0] != indices[1] { differsInTraining = true }

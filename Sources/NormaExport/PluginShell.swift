@@ -48,7 +48,8 @@ enum PluginShell {
       int train, infer; /* among the programs */
       rule groups, chunk;
       int infers_in_chunks;
-      uint8_t variances[8]; /* masks of roles, of which training needs several values; ends in 0 */
+      /* By mode: masks of roles, of which a variance needs several values; ends in 0. */
+      uint8_t variances[2][8];
     } variant;
 
     """
@@ -203,15 +204,16 @@ enum PluginShell {
       const int channels_dense = is_dense(x, NORMA_ROLE_CHANNEL) && channels > 1;
       j->first = is_dense(x, NORMA_ROLE_SPACE) && j->space > 1 && !channels_dense;
       const i64 counts[5] = {j->chunk, j->sample, j->space, j->group, j->member};
-      if (call->mode == NORMA_MODE_TRAIN)
-        for (const uint8_t *mask = self->variant->variances; *mask; mask++) {
-          i64 n = 1;
-          for (int a = 0; a < 5; a++)
-            if (*mask & 1 << a) n *= counts[a];
-          if (n == 1)
-            return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_INPUT, 0,
-                              "has one value for a variance: use larger sizes, or infer mode");
-        }
+      const int training = call->mode == NORMA_MODE_TRAIN;
+      for (const uint8_t *mask = self->variant->variances[training]; *mask; mask++) {
+        i64 n = 1;
+        for (int a = 0; a < 5; a++)
+          if (*mask & 1 << a) n *= counts[a];
+        if (n == 1)
+          return norma_fail(error, NORMA_INVALID, NORMA_ABOUT_INPUT, 0,
+                            "has one value for a variance: use larger sizes or fewer groups,"
+                            " or infer mode for batch statistics");
+      }
       return NORMA_OK;
     }
 

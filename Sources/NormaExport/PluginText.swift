@@ -156,11 +156,10 @@ struct PluginText {
         case .integer(let n)?: "{NORMA_I64, 0, \(n)}"
         }
       }
-      let masks = variant.variances.map { "\($0.rawValue)" }.sorted()
       lines.append(
         "  {{\(conditions.isEmpty ? "{0}" : conditions.joined(separator: ", "))}, \(variant.train),"
           + " \(variant.infer), \(variant.stored.groups.text),"
-          + " \(variant.stored.chunk?.text ?? "{RULE_NONE, 0}"), \(variant.stored.infersInChunks ? 1 : 0), {\((masks + ["0"]).joined(separator: ", "))}},"
+          + " \(variant.stored.chunk?.text ?? "{RULE_NONE, 0}"), \(variant.stored.infersInChunks ? 1 : 0), \(variant.varianceMasks([.infer, .train]))},"
       )
     }
     lines.append("};")

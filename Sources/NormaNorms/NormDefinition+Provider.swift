@@ -68,24 +68,18 @@ extension NormDefinition: NormProvider {
     }
   }
 
-  /// A variance needs at least two values: what is normalised with less is 0 whatever it was.
-  ///
-  /// Inference may have a batch of one sample, for a model that was trained with more.
+  /// Refuses a shape in which a variance is of one value.
   private func checkVariances(
     _ program: NormProgram, _ layout: TensorLayout, _ mode: Mode
   ) throws(NormaError) {
     guard layout.count > 0 else { return }
-    let splits = program.splits
-    let extents = try splits.extents(
+    let extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-    for node in try Graph(program.forwardResults).nodes {
-      guard case .reduce(.variance, let roles) = node.kind, extents.count(roles) == 1,
-        mode == .train || roles.isDisjoint(with: .batch)
-      else { continue }
+    for (roles, place) in try program.variances(mode) where extents.count(roles) == 1 {
       throw NormaError(
         .usage,
         "the variance over \(roles) is of one value in shape \(layout.shape), and says nothing",
-        place: node.place,
+        place: place,
         help: roles.isDisjoint(with: .batch)
           ? "use a norm with statistics of more than that, such as layer, or fewer groups"
           : "use a batch of 2 or more, drop the odd last batch of an epoch, use a norm without"

@@ -17,6 +17,8 @@ struct CompileTests {
     Case(norm: "rms", shapes: ["7x5x9", "3x4x9"]),
     Case(norm: "batch", shapes: ["7x9x5", "3x9x4"], axis: "1"),
     Case(norm: "group", shapes: []),
+    // Refuses vectors, of which each statistic would be of one value.
+    Case(norm: "instance", shapes: []),
     Case(norm: "ghost_batch", shapes: []),
     // Backward reads buffers as they were; gradients are partial; code for inference alone.
     Case(norm: "batch_renorm", shapes: ["7x5x9"], whole: 0),

@@ -35,6 +35,33 @@ struct ExportTests {
     #expect(alone.status == 0, "\(alone.errors.prefix(500))")
   }
 
+  @Test(
+    "C refuses a variance of one value in the modes that take one",
+    arguments: [("instance", true, true), ("batch", true, false), ("graph", false, false)])
+  func oneValue(_ norm: String, training: Bool, inference: Bool) throws {
+    let bench = try Workbench()
+    let folder = bench.path("made")
+    #expect(try Command(["export", norm, "--to", "c", "-o", folder]).status == 0)
+    try """
+    #include <stdio.h>
+    #include "\(norm).h"
+    int main(void) {
+      \(norm)_shape shape = {.batch = 1, .space = 1, .channels = 3, .training = 1};
+      printf("%d ", \(norm)_refusal(&shape) != NULL);
+      shape.training = 0;
+      printf("%d ", \(norm)_refusal(&shape) != NULL);
+      shape = (\(norm)_shape){.batch = 2, .space = 2, .channels = 3, .training = 1};
+      printf("%d", \(norm)_refusal(&shape) != NULL);
+    }
+    """.write(toFile: folder + "/asks.c", atomically: true, encoding: .utf8)
+    let built = try Command(
+      ["cc", "-o", bench.path("asks"), folder + "/asks.c", folder + "/\(norm).c", "-lm"],
+      program: Self.env)
+    #expect(built.status == 0, "\(built.errors.prefix(1000))")
+    let found = try Command([], program: URL(filePath: bench.path("asks"))).output
+    #expect(found == "\(training ? 1 : 0) \(inference ? 1 : 0) 0")
+  }
+
   @Test("A PyTorch package says what it is, and holds its own tests where torch is there")
   func torch() throws {
     let bench = try Workbench()
