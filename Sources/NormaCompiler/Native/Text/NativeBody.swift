@@ -8,9 +8,11 @@ struct NativeBody {
   let tail: Int?
   /// The index of the first column in the loop.
   let column: String
-  /// The row within its block, for small arrays; the element where the row starts.
+  /// The row within its block, for small arrays; the element from which columns count.
   let row: String
   let start: String
+  /// The first column in a row, for small arrays along it.
+  let inRow: String
   /// Distinguishes copies of a body in one scope.
   let suffix: String
   /// Names known from outside the body.
@@ -19,7 +21,7 @@ struct NativeBody {
 
   init(
     _ loops: NativeLoops, tail: Int?, column: String, row: String, start: String,
-    suffix: String, names: [NativeProgram.Source: String] = [:]
+    suffix: String, names: [NativeProgram.Source: String] = [:], inRow: String? = nil
   ) {
     program = loops.program
     pass = loops.pass
@@ -28,6 +30,7 @@ struct NativeBody {
     self.column = column
     self.row = row
     self.start = start
+    self.inRow = inRow ?? column
     self.suffix = suffix
     self.names = names
   }
@@ -41,7 +44,7 @@ struct NativeBody {
     case .tensor(let index): expression = load("t\(index) + \(start) + \(column)")
     case .small(let small):
       let place = NativeBody.place(small, row: row)
-      expression = small.address.inner == 0 ? "bc(*(\(place)))" : load("\(place) + \(column)")
+      expression = small.address.inner == 0 ? "bc(*(\(place)))" : load("\(place) + \(inRow)")
     case .value(let index) where pass.finds[index] != nil:
       expression = load(kept(pass.finds[index] ?? 0))
     case .value(let index):

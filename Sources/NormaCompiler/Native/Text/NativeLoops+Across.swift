@@ -2,8 +2,7 @@
 /// first values of the next. Every store is aligned then, and may go past the cache; within it, too, rows
 /// of 196 values were measured to take a twentieth less.
 extension NativeLoops {
-  /// Whether nothing is summed, rows lie side by side, and all that their values need beside tensors is one
-  /// number a row. Not where statistics are of the whole: its passes go to and fro, and were measured to
+  /// Whether nothing is summed, rows lie side by side, and values do not count columns. Not where statistics are of the whole: its passes go to and fro, and were measured to
   /// take up to a fifth longer.
   var goesAcross: Bool {
     guard pass.accumulations.isEmpty, tail > 0, inner >= lanes, plan.rowPitch == inner,
@@ -11,9 +10,8 @@ extension NativeLoops {
     else { return false }
     return program.made(for: pass.outputs.map(\.source), finding: pass.finds).allSatisfy {
       switch $0 {
-      case .small(let small): small.address.inner == 0
       case .value(let index): program.values[index].address == nil
-      case .constant, .tensor: true
+      case .constant, .small, .tensor: true
       }
     }
   }
@@ -30,7 +28,7 @@ extension NativeLoops {
       for u in 0..<count {
         let body = NativeBody(
           self, tail: nil, column: column("0", vector: u), row: "q", start: "e", suffix: "_\(u)",
-          names: names)
+          names: names, inRow: column("(e - o)", vector: u))
         let (statements, written) = filled(body, pass.outputs, isAligned: isAligned)
         if u * lanes % 16 == 0 { lines += ahead(leaves, "e + \(body.column)") }
         lines += statements
@@ -39,13 +37,10 @@ extension NativeLoops {
       return lines + stores
     }
     let (numbers, names) = numbersOfRow(leaves, "q", "")
-    let small = leaves.filter { if case .small = $0 { true } else { false } }
-    let (nextNumbers, nextNames) = numbersOfRow(small, "q + 1", "n")
-    let ofBoth = names.merging(nextNames) { own, next in "nk_if(own, \(own), \(next))" }
     let several = vectorsAtOnce
     var lines = [
       "i64 e = row0 * \(inner);", "for (i64 r = 0; r < n; r++) {",
-      "const i64 q = q0 + r, end = (row0 + r + 1) * \(inner);",
+      "const i64 q = q0 + r, o = (row0 + r) * \(inner), end = o + \(inner);",
     ]
     lines += numbers
     lines += ["if (e & (W - 1)) {"] + vectors(1, names, isAligned: false)
@@ -55,9 +50,33 @@ extension NativeLoops {
       lines += vectors(several, names) + ["}"]
     }
     lines += ["for (; e + W <= end; e += W) {"] + vectors(1, names) + ["}"]
-    lines += ["if (e < end && r + 1 < n) {", "const vi own = lanes() < bi((int)(end - e));"]
-    lines += nextNumbers + vectors(1, ofBoth) + ["e += W;"]
+    lines += ["if (e < end && r + 1 < n) {"]
+    let ofBoth = ofBothRows(leaves, names)
+    lines += ofBoth.lines + vectors(1, ofBoth.names) + ["e += W;"]
     lines += ["} else if (e < end) {", "e = end - W;"] + vectors(1, names, isAligned: false)
     return lines + ["}", "}"]
+  }
+
+  /// What the vector at the end of a row, and the beginning of the next, has of small arrays.
+  private func ofBothRows(
+    _ leaves: [NativeProgram.Source], _ names: [NativeProgram.Source: String]
+  ) -> (lines: [String], names: [NativeProgram.Source: String]) {
+    var lines = ["const int k = end - e;", "const vi own = lanes() < bi(k);"]
+    var ofBoth = names
+    for (number, leaf) in leaves.enumerated() {
+      guard case .small(let small) = leaf else { continue }
+      let (place, next) = (
+        NativeBody.place(small, row: "q"), NativeBody.place(small, row: "q + 1")
+      )
+      let name = "b\(number)"
+      if small.address.inner == 0 {
+        lines.append("const vf \(name) = nk_if(own, \(names[leaf] ?? ""), bc(*(\(next))));")
+      } else {
+        lines.append(
+          "const vf \(name) = nk_if(own, ldn(\(place) + (e - o), k), ldbehind(\(next), k));")
+      }
+      ofBoth[leaf] = name
+    }
+    return (lines, ofBoth)
   }
 }

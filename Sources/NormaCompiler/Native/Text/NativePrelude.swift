@@ -66,17 +66,27 @@ struct NativePrelude {
     extern double sqrt(double), exp(double), log(double), tanh(double), erf(double),
       pow(double, double);
     IN vf ld(const float *p) { vf v; copy(&v, p, sizeof v); return v; }
-    // A part of a vector: put together in memory, it would have to be there before it can be read.
+    // A part of a vector: put together in memory, it would have to be there before it can be read. The first
+    // n floats of an array as the first of a vector, or its first ones behind n others.
     #if defined(__AVX512F__) && W == 16
     IN vf ldn(const float *p, int n) {
       return (vf)__builtin_ia32_loadups512_mask(p, (vf){}, (unsigned short)((1u << n) - 1));
+    }
+    IN vf ldbehind(const float *p, int n) {
+      return (vf)__builtin_ia32_loadups512_mask(p - n, (vf){}, (unsigned short)(~0u << n));
     }
     #elif defined(__AVX__) && W == 8
     IN vf ldn(const float *p, int n) {
       return (vf)__builtin_ia32_maskloadps256((const vf *)p, lanes() < (vi){} + n);
     }
+    IN vf ldbehind(const float *p, int n) {
+      return (vf)__builtin_ia32_maskloadps256((const vf *)(p - n), lanes() >= (vi){} + n);
+    }
     #else
     IN vf ldn(const float *p, int n) { vf v = {}; copy(&v, p, 4 * n); return v; }
+    IN vf ldbehind(const float *p, int n) {
+      uf u = {}; copy(u.s + n, p, 4 * (W - n)); return u.v;
+    }
     #endif
     IN void st(float *p, vf v) { copy(p, &v, sizeof v); }
     IN void stn(float *p, vf v, int n) { copy(p, &v, 4 * n); }
