@@ -2,16 +2,19 @@
 /// first values of the next. Every store is aligned then, and may go past the cache; within it, too, rows
 /// of 196 values were measured to take a twentieth less.
 extension NativeLoops {
-  /// Whether nothing is summed, rows lie side by side, and values do not count columns. Not where statistics are of the whole: its passes go to and fro, and were measured to
-  /// take up to a fifth longer.
+  /// Whether nothing is summed, rows lie side by side, and values do not count columns. Not where statistics
+  /// are of the whole: its passes go to and fro, and were measured to take up to a fifth longer. Nor in
+  /// short rows with arrays along them, which are read in parts where rows meet: a tenth to half longer.
   var goesAcross: Bool {
     guard pass.accumulations.isEmpty, tail > 0, inner >= lanes, plan.rowPitch == inner,
       plan.level != .whole
     else { return false }
+    let isLong = inner >= (plan.streams ? 3 : 16) * lanes
     return program.made(for: pass.outputs.map(\.source), finding: pass.finds).allSatisfy {
       switch $0 {
+      case .small(let small): isLong || small.address.inner == 0
       case .value(let index): program.values[index].address == nil
-      case .constant, .small, .tensor: true
+      case .constant, .tensor: true
       }
     }
   }
