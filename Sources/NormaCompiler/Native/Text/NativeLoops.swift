@@ -10,17 +10,19 @@ struct NativeLoops {
   let goesBack: Bool
   /// Whether the pass takes its time to make values, such as tanh, not to read and write.
   let isCostly: Bool
+  /// Values of a row.
+  private(set) var inner: Int
 
   init(program: NativeProgram, plan: TilePlan, pass: NativeProgram.Pass, goesBack: Bool) {
     (self.program, self.plan, self.pass, self.goesBack) = (program, plan, pass, goesBack)
     isCostly = program.makesCostlyValues(pass)
+    inner = plan.inner
   }
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7 of the sum of the terms'
   /// sizes, eight those of rows of at most 1024 that have a sum each.
   static let terms = 4
   var lanes: Int { program.lanes }
-  var inner: Int { plan.inner }
   var whole: Int { inner / lanes * lanes }
   var tail: Int { inner % lanes }
 
@@ -28,6 +30,9 @@ struct NativeLoops {
   /// first one's index in its block.
   func text() -> [String] {
     if goesAcross { return acrossRows() }
+    if let asOne = withBlocksAsRows {
+      return ["{", "const i64 n = 1;"] + asOne.rowLoop(pass.accumulations, []) + ["}"]
+    }
     // Results are written where the other loop is not needed.
     guard pass.accumulations.contains(where: { !$0.isByRow }) else {
       return rowLoop(pass.accumulations, pass.outputs)
@@ -39,6 +44,28 @@ struct NativeLoops {
     let byRow = pass.accumulations.filter(goesByRow)
     let byColumn = pass.accumulations.filter { !goesByRow($0) }
     return (byRow.isEmpty ? [] : rowLoop(byRow, [])) + columnLoop(byColumn, pass.outputs)
+  }
+
+  /// The loops over blocks as if each were one row, where all that a pass makes is sums of whole blocks:
+  /// statistics of groups of small images, whose rows are short.
+  private var withBlocksAsRows: NativeLoops? {
+    let areWhole = plan.level == .sample && (program.runs == nil || program.runs?.axis == 3)
+    guard areWhole, plan.blockRows > 1, plan.rowPitch == inner, inner <= 256,
+      pass.outputs.isEmpty, pass.keeps.isEmpty, pass.finds.isEmpty,
+      pass.accumulations.allSatisfy({ $0.isByRow && $0.address.row == 0 })
+    else { return nil }
+    let sources = pass.accumulations.flatMap { [$0.a, $0.b] }
+    let isOfBlocks = program.made(for: sources, finding: [:]).allSatisfy {
+      switch $0 {
+      case .small(let small): small.address.inner == 0 && small.address.row == 0
+      case .value(let index): program.values[index].address == nil
+      case .constant, .tensor: true
+      }
+    }
+    guard isOfBlocks else { return nil }
+    var loops = self
+    loops.inner *= plan.blockRows
+    return loops
   }
 
   /// A sum that a loop makes, and what becomes of it: sums that differ by a factor only are made once.
@@ -124,7 +151,7 @@ struct NativeLoops {
       guard read.count == 1 || lanes < 16 && pass.outputs.isEmpty else { return [] }
       return ask(pass.outputs.isEmpty ? plan.rowPitch : inner, 3)
     }
-    let next = program.rowsAtOnce * inner
+    let next = program.rowsAtOnce * plan.inner
     let several = lanes >= 16 && program.passes.count > 1
     let waiting = 4 * program.waitingCount * program.waitingStride
     let isNear = plan.readsAhead(
