@@ -67,9 +67,17 @@ enum NativeSteps {
       if !folds {
         return loop(extent, part + ["\(z) = n; \(plane(1)) = m; \(plane(2)) = d;"])
       }
+      // The mean of all first, then how far parts are from it: no division waits for the one before.
       let kept = extent.indices.map { zs[$0] == 0 ? 1 : extent[$0] }
-      return loop(kept, ["\(z) = \(plane(1)) = \(plane(2)) = 0;"])
-        + loop(extent, part + ["chan(&\(z), &\(plane(1)), &\(plane(2)), n, m, d);"])
+      let folded = extent.indices.map { zs[$0] == 0 ? extent[$0] : 1 }
+      return loop(
+        kept,
+        ["double count = 0, sum = 0, rest = 0;"]
+          + loop(
+            folded, ["count += \(source(0)); sum += \(source(0)) * \(source(1)) + \(source(2));"])
+          + ["const double mean = count > 0 ? sum / count : 0;"]
+          + loop(folded, part + ["rest += d + n * ((m - mean) * (m - mean));"])
+          + ["\(z) = count; \(plane(1)) = mean; \(plane(2)) = rest;"])
     default:
       var body = ["double v = \(x); float h = (float)v; \(floats(step.z)) = h;"]
       if step.b.offset >= 0 {
