@@ -117,14 +117,11 @@ void ck_small_fold(int fold, double start, const int64_t *extent, double *z, con
   })
 }
 
-/* Chan, Golub & LeVeque 1983: the moments of a union from those of its parts; without branches, so
-   that loops over it are vectorised. */
-static inline void chan(double *n, double *mean, double *m2, double nb, double meanb, double m2b) {
-  const double total = *n + nb, delta = meanb - *mean, part = nb / total;
-  const int first = *n == 0, none = nb == 0;
-  *mean = none ? *mean : first ? meanb : *mean + delta * part;
-  *m2 = none ? *m2 : first ? m2b : *m2 + (m2b + delta * delta * (*n * part));
-  *n = total;
+/* What a part adds to the sum of squared deviations from the mean of all parts, of its shifted sums
+   (Chan, Golub & LeVeque 1983). With the mean known first, no division waits for another. */
+static inline double about_mean(double n, double shift, double s1, double s2, double mean) {
+  const double own = n > 0 ? s1 / n : 0, within = s2 - s1 * own, apart = shift + own - mean;
+  return (within < 0 ? 0 : within) + n * (apart * apart);
 }
 
 /* Mean and sum of squared deviations from shifted sums; rounding must not make the latter negative. */
@@ -156,16 +153,27 @@ void ck_small_merge_moments(const int64_t *extent, double *z, int64_t zp, const 
     CK_WALK(inner, { unshift_run(s, z + dot5(at, zs), zp, a + dot5(at, as), ap); })
     return;
   }
+  int64_t kept[CK_AXES];
+  for (int k = 0; k < CK_AXES; k++) kept[k] = zs[k] == 0 ? 1 : extent[k];
+#define CK_KEPT(statements) \
+  { \
+    const int64_t *const extent = kept; \
+    CK_WALK(-1, { double *t = z + dot5(at, zs); statements }) \
+  }
+  CK_KEPT(t[0] = t[zp] = t[2 * zp] = 0;)
   CK_WALK(-1, {
     double *t = z + dot5(at, zs);
-    t[0] = t[zp] = t[2 * zp] = 0;
-  })
-  CK_WALK(-1, {
-    double *t = z + dot5(at, zs), mean, m2;
     const double *p = a + dot5(at, as);
-    unshift(p[0], p[ap], p[2 * ap], p[3 * ap], &mean, &m2);
-    chan(t, t + zp, t + 2 * zp, p[0], mean, m2);
+    t[0] += p[0];
+    t[zp] += p[0] * p[ap] + p[2 * ap];
   })
+  CK_KEPT(t[zp] = t[0] > 0 ? t[zp] / t[0] : 0;)
+  CK_WALK(-1, {
+    double *t = z + dot5(at, zs);
+    const double *p = a + dot5(at, as);
+    t[2 * zp] += about_mean(p[0], p[ap], p[2 * ap], p[3 * ap], t[zp]);
+  })
+#undef CK_KEPT
 }
 
 /* An overflowing or non-finite value has no remainder. */
@@ -214,10 +222,15 @@ CK_CLONES void ck_merge_moments(double *restrict z, const double *restrict units
   for (int64_t u = 0; u < count; u++) {
     const double *p = units + u * pitch;
     CK_VECTOR for (int64_t i = 0; i < n; i++) {
-      double mean, m2;
-      unshift(p[i], p[i + n], p[i + 2 * n], p[i + 3 * n], &mean, &m2);
-      chan(z + i, z + n + i, z + 3 * n + i, p[i], mean, m2);
+      z[i] += p[i];
+      z[i + n] += p[i] * p[i + n] + p[i + 2 * n];
     }
+  }
+  CK_VECTOR for (int64_t i = 0; i < n; i++) z[i + n] = z[i] > 0 ? z[i + n] / z[i] : 0;
+  for (int64_t u = 0; u < count; u++) {
+    const double *p = units + u * pitch;
+    CK_VECTOR for (int64_t i = 0; i < n; i++)
+      z[i + 3 * n] += about_mean(p[i], p[i + n], p[i + 2 * n], p[i + 3 * n], z[i + n]);
   }
 }
 

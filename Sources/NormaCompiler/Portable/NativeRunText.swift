@@ -226,12 +226,15 @@ struct NativeRunText {
     }
     IN void merge_moments(double *z, const double *u, i64 pitch, i64 units, i64 n) {
       for (i64 i = 0; i < n; i++) {
-        double total = 0, mean = 0, m2 = 0;
+        double total = 0, sum = 0, m2 = 0;
         for (i64 k = 0; k < units; k++) {
           const double *p = u + k * pitch + i;
-          const double c = p[0], m = c > 0 ? p[n] + p[2 * n] / c : 0;
-          double d = c > 0 ? p[3 * n] - p[2 * n] * (p[2 * n] / c) : 0;
-          chan(&total, &mean, &m2, c, m, d < 0 ? 0 : d);
+          total += p[0]; sum += p[0] * p[n] + p[2 * n];
+        }
+        const double mean = total > 0 ? sum / total : 0;
+        for (i64 k = 0; k < units; k++) {
+          const double *p = u + k * pitch + i;
+          m2 += about_mean(p[0], p[n], p[2 * n], p[3 * n], mean);
         }
         z[i] = total; z[n + i] = mean; z[2 * n + i] = 0; z[3 * n + i] = m2;
       }

@@ -289,11 +289,10 @@ struct NativePrelude {
       return any(bad) | (rest != 0);
     }
     IN void fill(double *p, double v, i64 n) { for (i64 i = 0; i < n; i++) p[i] = v; }
-    IN void chan(double *n, double *m, double *d, double nb, double mb, double db) {
-      if (nb == 0) return;
-      if (*n == 0) { *n = nb; *m = mb; *d = db; return; }
-      double t = *n + nb, e = mb - *m;
-      *m += e * (nb / t); *d += db + e * e * (*n * (nb / t)); *n = t;
+    // What a part adds to the sum of squares about the mean of all, of its shifted sums.
+    IN double about_mean(double n, double shift, double s1, double s2, double mean) {
+      const double own = n > 0 ? s1 / n : 0, d = s2 - s1 * own, e = shift + own - mean;
+      return (d < 0 ? 0 : d) + n * (e * e);
     }
 
     """

@@ -76,7 +76,9 @@ enum NativeSteps {
           + loop(
             folded, ["count += \(source(0)); sum += \(source(0)) * \(source(1)) + \(source(2));"])
           + ["const double mean = count > 0 ? sum / count : 0;"]
-          + loop(folded, part + ["rest += d + n * ((m - mean) * (m - mean));"])
+          + loop(
+            folded,
+            ["rest += about_mean(\((0..<4).map(source).joined(separator: ", ")), mean);"])
           + ["\(z) = count; \(plane(1)) = mean; \(plane(2)) = rest;"])
     default:
       var body = ["double v = \(x); float h = (float)v; \(floats(step.z)) = h;"]
