@@ -118,29 +118,22 @@ void ck_small_fold(int fold, double start, const int64_t *extent, double *z, con
 }
 
 /* What a part adds to the sum of squared deviations from the mean of all parts, of its shifted sums
-   (Chan, Golub & LeVeque 1983). With the mean known first, no division waits for another. */
+   (Chan, Golub & LeVeque 1983); rounding must not make what is within it negative. With the mean known
+   first, no division waits for another. */
 static inline double about_mean(double n, double shift, double s1, double s2, double mean) {
   const double own = n > 0 ? s1 / n : 0, within = s2 - s1 * own, apart = shift + own - mean;
   return (within < 0 ? 0 : within) + n * (apart * apart);
-}
-
-/* Mean and sum of squared deviations from shifted sums; rounding must not make the latter negative. */
-static inline void unshift(double n, double shift, double s1, double s2, double *mean, double *m2) {
-  *mean = n > 0 ? shift + s1 / n : 0;
-  double d = n > 0 ? s2 - s1 * (s1 / n) : 0;
-  *m2 = d < 0 ? 0 : d;
 }
 
 /* Moments that are not merged, each from its own shifted sums. */
 CK_CLONES static void unshift_run(run s, double *restrict z, int64_t zp, const double *restrict p,
                                   int64_t ap) {
   EACH(
-    double mean, m2;
-    const double n = p[i * s.a];
-    unshift(n, p[i * s.a + ap], p[i * s.a + 2 * ap], p[i * s.a + 3 * ap], &mean, &m2);
+    const double n = p[i * s.a], shift = p[i * s.a + ap], s1 = p[i * s.a + 2 * ap];
+    const double mean = n > 0 ? shift + s1 / n : 0;
     z[i * s.z] = n;
     z[i * s.z + zp] = mean;
-    z[i * s.z + 2 * zp] = m2;)
+    z[i * s.z + 2 * zp] = about_mean(n, shift, s1, p[i * s.a + 3 * ap], mean);)
 }
 #pragma clang diagnostic pop
 

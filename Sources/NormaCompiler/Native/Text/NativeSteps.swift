@@ -59,13 +59,15 @@ enum NativeSteps {
       func source(_ k: Int64) -> String {
         doubles(ck_place(worker: step.a.worker, offset: step.a.offset + Int32(k * step.a_plane)), a)
       }
-      let part = [
-        "double n = \(source(0)), m = n > 0 ? \(source(1)) + \(source(2)) / n : 0;",
-        "double d = n > 0 ? \(source(3)) - \(source(2)) * (\(source(2)) / n) : 0; d = d < 0 ? 0 : d;",
-      ]
+      let rest = "about_mean(\((0..<4).map(source).joined(separator: ", ")), mean)"
       let folds = extent.indices.contains { extent[$0] > 1 && zs[$0] == 0 }
       if !folds {
-        return loop(extent, part + ["\(z) = n; \(plane(1)) = m; \(plane(2)) = d;"])
+        return loop(
+          extent,
+          [
+            "const double n = \(source(0)), mean = n > 0 ? \(source(1)) + \(source(2)) / n : 0;",
+            "\(z) = n; \(plane(1)) = mean; \(plane(2)) = \(rest);",
+          ])
       }
       // The mean of all first, then how far parts are from it: no division waits for the one before.
       let kept = extent.indices.map { zs[$0] == 0 ? 1 : extent[$0] }
@@ -76,9 +78,7 @@ enum NativeSteps {
           + loop(
             folded, ["count += \(source(0)); sum += \(source(0)) * \(source(1)) + \(source(2));"])
           + ["const double mean = count > 0 ? sum / count : 0;"]
-          + loop(
-            folded,
-            ["rest += about_mean(\((0..<4).map(source).joined(separator: ", ")), mean);"])
+          + loop(folded, ["rest += \(rest);"])
           + ["\(z) = count; \(plane(1)) = mean; \(plane(2)) = rest;"])
     default:
       var body = ["double v = \(x); float h = (float)v; \(floats(step.z)) = h;"]
