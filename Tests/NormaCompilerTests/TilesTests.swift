@@ -138,7 +138,10 @@ func longRowsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) thr
 /// Results are written across the ends of rows, past the cache, on any number of threads.
 @Test(
   "Large images of odd sizes agree with Reference",
-  arguments: [("groups", FormulaCase.groups), ("per sample", FormulaCase.perSample)])
+  arguments: [
+    ("groups", FormulaCase.groups), ("per sample", FormulaCase.perSample),
+    ("per position", FormulaCase.layer),
+  ])
 func oddImagesAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) throws {
   let test = FormulaCase(description: name, shape: [41, 36, 55, 53], axis: [1], formula: formula)
   try agrees(test, "native")

@@ -25,11 +25,18 @@ func specialsAreOpen(
 @Test(
   "Texts go across the ends of odd rows, and along segments of rows that share places",
   arguments: [
-    ([4, 6, 14, 14], 1, true, false), ([4, 6, 16, 16], 1, false, false),
-    ([1024, 4096], -1, false, true), ([1024, 4096 + 16], -1, false, false),
+    (FormulaCase.perSample, [4, 6, 14, 14], 1, true, false),
+    (FormulaCase.perSample, [4, 6, 16, 16], 1, false, false),
+    // Arrays along rows, which are read in parts where rows meet; not where rows are short.
+    (FormulaCase.layer, [4, 6, 14, 14], 1, true, false),
+    (FormulaCase.layer, [64, 20], -1, false, false),
+    (FormulaCase.rms, [1024, 4096], -1, false, true),
+    (FormulaCase.rms, [1024, 4096 + 16], -1, false, false),
   ])
-func waysOfWriting(_ shape: [Int], _ axis: Int, _ isAcross: Bool, _ hasSegments: Bool) throws {
-  let formula = axis == 1 ? FormulaCase.perSample : FormulaCase.rms
+func waysOfWriting(
+  _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ axis: Int, _ isAcross: Bool,
+  _ hasSegments: Bool
+) throws {
   let special = try NativeSpecial(
     try program(formula), layout: try TensorLayout(shape: shape, axis: [axis]), lanes: 16,
     name: "it")
