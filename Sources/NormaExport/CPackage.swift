@@ -218,7 +218,7 @@ public struct CPackage: Sendable {
       "  if (samples < 1 || s->batch % samples != 0) return \"the chunks do not divide the batch\";",
       "  *j = (job){.chunk = s->batch / samples, .sample = samples, .space = s->space, .group = groups,",
       "             .member = s->channels / groups, .first = s->channels_first && s->space > 1};",
-      "  static const unsigned char several[2][8] = \(variant.varianceMasks([.infer, .train]));",
+      "  static const unsigned char several[2][8] = \(variant.varianceMasks);",
       "  const i64 counts[] = {j->chunk, j->sample, j->space, j->group, j->member};",
       "  for (const unsigned char *mask = several[s->training != 0]; *mask; mask++) {",
       "    i64 n = 1;",

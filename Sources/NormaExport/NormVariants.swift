@@ -19,9 +19,9 @@ package struct NormVariants {
     /// The roles over which each mode takes variances, of which one value has none.
     let variances: [Mode: Set<RoleSet>]
 
-    /// The same for C: masks for each mode, each list ended by 0.
-    func varianceMasks(_ modes: [Mode]) -> String {
-      let lists = modes.map { mode in
+    /// The same for C: masks for inference, then for training, each list ended by 0.
+    var varianceMasks: String {
+      let lists = [Mode.infer, .train].map { mode in
         let masks = (variances[mode] ?? []).map(\.rawValue).sorted() + [0]
         return "{" + masks.map { "\($0)" }.joined(separator: ", ") + "}"
       }

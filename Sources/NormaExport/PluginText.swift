@@ -159,7 +159,7 @@ struct PluginText {
       lines.append(
         "  {{\(conditions.isEmpty ? "{0}" : conditions.joined(separator: ", "))}, \(variant.train),"
           + " \(variant.infer), \(variant.stored.groups.text),"
-          + " \(variant.stored.chunk?.text ?? "{RULE_NONE, 0}"), \(variant.stored.infersInChunks ? 1 : 0), \(variant.varianceMasks([.infer, .train]))},"
+          + " \(variant.stored.chunk?.text ?? "{RULE_NONE, 0}"), \(variant.stored.infersInChunks ? 1 : 0), \(variant.varianceMasks)},"
       )
     }
     lines.append("};")
