@@ -68,7 +68,8 @@ enum SliceLevel: String {
   case rows
   /// One sample, which has its own statistics.
   case sample
-  /// One channel, which has its own statistics, in all samples; for machine code only.
+  /// One channel, or a block of columns, with statistics of their own, in all samples; for machine code
+  /// only.
   case channel
   /// The whole tensor, pass by pass.
   case whole

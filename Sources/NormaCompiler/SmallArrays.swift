@@ -77,7 +77,7 @@ struct SmallMemory {
       let inner = domain.subtracting(rowRoles)
       return domain.isDisjoint(with: rowRoles) ? inner : inner.union(.space)
     case .sample: return domain.subtracting(.batch)
-    case .channel: return domain.subtracting(.channel)
+    case .channel: return domain.subtracting(rowRoles.intersection(.channel))
     case .whole: return domain
     }
   }

@@ -106,10 +106,7 @@ struct TileNodes {
     let samples = extents.count(.batch)
     let sampleSize = extents.count([.space, .channel])
     if samples >= 4 || sampleSize <= 16384, fits(.sample, form) { return .sample }
-    let isLarge = extents.count(.all) >= TilePlan.streamedCount(.channel)
-    if use == .machineCode, passCount > 1, form.order == .channelsFirst, isLarge,
-      extents.count(.space) >= TileNodes.shortestRow,
-      extents.count([.batch, .space]) <= TileNodes.largestChannel, isMadeOfChannels,
+    if use == .machineCode, passCount > 1, channelsAtOnce(form) > 0, isMadeOfChannels(form),
       fits(.channel, form)
     {
       return .channel
@@ -117,17 +114,34 @@ struct TileNodes {
     return .whole
   }
 
-  /// Rows that lie apart pay off where they are as long, and a channel while the second-level cache has
-  /// it and what comes next. Only where results go past the cache: what the third-level cache holds is
-  /// found there again by passes over the whole, which go to and fro. All measured; the interpreter
-  /// gains nothing.
-  private static let (shortestRow, largestChannel) = (512, 1 << 17)
+  /// How many channels a slice of channels has; 0 where such slices do not pay off. All measured; the
+  /// interpreter gains nothing.
+  func channelsAtOnce(_ form: MatrixForm) -> Int {
+    switch form.order {
+    case .channelsFirst:
+      // Rows that lie apart pay off where they are as long, and a channel while the second-level cache
+      // has it and what comes next. Only where results go past the cache: what the third-level cache
+      // holds is found there again by passes over the whole, which go to and fro.
+      let isLarge = extents.count(.all) >= TilePlan.streamedCount(.channel)
+      let isChannel = extents.count(.space) >= 512 && extents.count([.batch, .space]) <= 1 << 17
+      return isLarge && isChannel ? 1 : 0
+    case .channelsLast:
+      // Of few rows the statistics are a large part of the work: those of a block of columns stay in the
+      // first-level cache, beside the rows. More rows are read in order by passes over the whole.
+      let channels = extents.count(.channel)
+      guard extents.count([.batch, .space]) <= 128, extents.count(.group) == 1 else { return 0 }
+      let block = stride(from: 64, through: 32, by: -8).first { channels % $0 == 0 }
+      return block ?? (channels <= 256 ? channels : 0)
+    case .groupRows: return 0
+    }
+  }
 
-  /// Whether no small value varies along channels and samples: such would not lie together.
-  private var isMadeOfChannels: Bool {
-    graph.nodes.allSatisfy { node in
+  /// Whether no small value varies along channels and what lies outside them: such would not lie together.
+  private func isMadeOfChannels(_ form: MatrixForm) -> Bool {
+    let outside: RoleSet = form.order == .channelsFirst ? .batch : [.batch, .space]
+    return graph.nodes.allSatisfy { node in
       node.domain == .all || node.domain.isDisjoint(with: .channel)
-        || extents.count(node.domain.intersection(.batch)) == 1
+        || extents.count(node.domain.intersection(outside)) == 1
     }
   }
 

@@ -14,11 +14,13 @@ extension TilePlan {
       switch level {
       case .rows: "slices of \(sliceRows) rows, each row with its own statistics"
       case .sample: "one sample at a time, each with its own statistics"
+      case .channel where form.order == .channelsLast:
+        "\(inner) channels at a time in all rows, each with its own statistics"
       case .channel: "one channel at a time in all samples, each with its own statistics"
       case .whole: "pass by pass over the whole tensor"
       }
     var lines = [
-      "  layout    \(rows) rows of \(inner), \(order)",
+      "  layout    \(extents.count(form.rowRoles)) rows of \(extents.count(form.innerRoles)), \(order)",
       "  schedule  \(slice)",
       "  tiles     \(tileRows) x \(tileInner), \(unitCount) pieces of work",
     ]

@@ -99,9 +99,13 @@ struct TilePlanner {
       slice.counts[0] = 1
       slice.counts[1] = 1
     case .channel:
-      plan.sliceRows = extents.count(.batch)
       slice.counts[3] = 1
-      slice.counts[4] = 1
+      slice.counts[4] = nodes.channelsAtOnce(form)
+      // Columns of a block are rows of their own.
+      plan.sliceRows = slice.count(form.rowRoles)
+      plan.inner = slice.count(form.innerRoles)
+      plan.rows = extents.count(.all) / max(plan.inner, 1)
+      plan.tileInner = min(plan.tileInner, plan.inner)
     case .whole:
       plan.sliceRows = plan.rows
     }

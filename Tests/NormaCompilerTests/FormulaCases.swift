@@ -174,6 +174,8 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     ([3, 3000], [-1]), ([2, 3, 4, 5, 6], [1, 4]), ([9, 1, 6], [-1]),
     // More than a segment of columns, and a rest that is the next segment alone.
     ([9, 1026], [-1]),
+    // Two blocks of columns, but where statistics are of positions.
+    ([11, 96], [-1]), ([5, 3, 96], [-1]),
   ]
 
   /// Rows short enough for many to be summed at once, shorter and longer than a vector, and one longer; as

@@ -167,19 +167,26 @@ func oddImagesAgree(_ name: String, _ formula: @escaping FormulaCase.Formula) th
   #expect(isSame && isSameUnwanted)
 }
 
-/// Large images whose statistics are channels' go through all passes a channel at a time: their rows lie
-/// apart. One channel overflows in float; of another, a coefficient is no float, and tiles step in.
+/// Large images whose statistics are channels' go through all passes a channel at a time, few rows a block
+/// of columns at a time: their rows lie apart. One channel overflows in float; of another, a coefficient is
+/// no float, and tiles step in.
 @Test(
   "Channels one after another agree with Reference",
   arguments: [
-    ("batch", FormulaCase.plainVariance, [4, 67, 125, 127]),
-    ("over the batch alone", FormulaCase.overBatch, [4, 67, 125, 127]),
+    ("batch", FormulaCase.plainVariance, [4, 67, 125, 127], 1),
+    ("over the batch alone", FormulaCase.overBatch, [4, 67, 125, 127], 1),
     // Rows too long for an unwanted one to lie on the stack.
-    ("gated batch", FormulaCase.gatedBatch, [3, 71, 145, 143]),
+    ("gated batch", FormulaCase.gatedBatch, [3, 71, 145, 143], 1),
+    ("batch", FormulaCase.plainVariance, [37, 3, 112], 2),
+    // One block of all columns, which do not end with a vector.
+    ("batch", FormulaCase.plainVariance, [16, 8, 83], 2),
+    ("over the batch alone", FormulaCase.overBatch, [37, 1, 112], 2),
+    ("gated batch", FormulaCase.gatedBatch, [37, 3, 112], 2),
   ])
-func channelsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula, _ shape: [Int]) throws
-{
-  let test = FormulaCase(description: name, shape: shape, axis: [1], formula: formula)
+func channelsAgree(
+  _ name: String, _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ axis: Int
+) throws {
+  let test = FormulaCase(description: name, shape: shape, axis: [axis], formula: formula)
   let layout = try TensorLayout(shape: test.shape, axis: test.axis)
   let kernel = try TilesKernel(program: try program(formula), layout: layout, native: session)
   session.settle()
@@ -187,24 +194,32 @@ func channelsAgree(_ name: String, _ formula: @escaping FormulaCase.Formula, _ s
   try agrees(test, "native")
   var random = RandomSource(seed: 3)
   var x = (0..<layout.count).map { _ in Float(random.normal() + 0.2) }
-  let space = layout.spaceCount
-  for i in (5 * space + 7)..<(5 * space + 60) { x[i] *= 1e20 }
+  let (samples, channels, space) = (layout.batchCount, layout.channelCount, layout.spaceCount)
+  func index(_ sample: Int, _ channel: Int, _ i: Int) -> Int {
+    axis == 1
+      ? (sample * channels + channel) * space + i : (sample * space + i) * channels + channel
+  }
+  for i in 0..<samples * space where (7..<60).contains(i) {
+    x[index(i / space, 5, i % space)] *= 1e20
+  }
   try agrees(test, "native", x: x)
   guard name == "batch" else { return }
-  for sample in 0..<shape[0] {
-    for i in 0..<space { x[(sample * shape[1] + 9) * space + i] = i == 5 ? 3e38 : 2e38 }
+  for i in 0..<samples * space {
+    x[index(i / space, 9, i % space)] = i % space == 2 ? 3e38 : 2e38
   }
   try agrees(test, "native", x: x)
 }
 
-/// Whether both directions go through all passes a channel at a time.
+/// Whether both directions go through all passes a channel, or a block of them, at a time.
 private func isByChannel(_ kernel: TilesKernel) -> Bool {
-  (kernel.planDescription ?? "").components(separatedBy: "one channel at a time").count == 3
+  (kernel.planDescription ?? "").components(separatedBy: " at a time in all ").count == 3
 }
 
 /// Running statistics and parameters' gradients come from slices, each of which has one number of them.
-@Test("Channels one after another keep running statistics, on any number of threads")
-func channelsKeepBuffers() throws {
+@Test(
+  "Channels one after another keep running statistics, on any number of threads",
+  arguments: [([4, 67, 125, 127], 1), ([61, 2, 960], 2)])
+func channelsKeepBuffers(_ shape: [Int], _ axis: Int) throws {
   let roles: RoleSet = [.batch, .space]
   let x = Expr.input("x")
   let mean = Expr.buffer("mean", per: .channel)
@@ -215,7 +230,7 @@ func channelsKeepBuffers() throws {
       output: FormulaCase.plainVariance(x) + mean,
       updates: [("mean", mean * 0.75 + update * 0.25)], gradient: true)
   }
-  let layout = try TensorLayout(shape: [4, 67, 125, 127], axis: [1])
+  let layout = try TensorLayout(shape: shape, axis: [axis])
   let (channels, perChannel) = (layout.channelCount, layout.batchCount * layout.spaceCount)
   func run(
     _ program: NormProgram, _ session: NativeSession?, threads: Int, isWanted: Bool = true,

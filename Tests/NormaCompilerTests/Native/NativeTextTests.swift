@@ -56,3 +56,20 @@ func shortRowsAtOnce(_ count: Int, _ hasShifts: Bool) throws {
   #expect(text.contains("sums(s") == (count <= 64))
   #expect(text.contains("middles(D") == hasShifts)
 }
+
+/// A last batch that is smaller would wait for the compiler otherwise.
+@Test("Blocks of columns have one text for all batches of up to 128 rows, and longer ones another")
+func blocksOfAnyBatch() throws {
+  let workshop = try NativeWorkshop()
+  let session = workshop.session(try workshop.wrapper())
+  let batch = try program(FormulaCase.plainVariance)
+  func compilations(_ rows: Int) throws -> Int {
+    let layout = try TensorLayout(shape: [rows, 320], axis: [-1])
+    let kernel = try TilesKernel(program: batch, layout: layout, native: session)
+    session.settle(within: ample)
+    #expect(kernel.executor == "native")
+    #expect(kernel.planDescription?.contains("64 channels at a time") == (rows <= 128))
+    return workshop.compilations
+  }
+  #expect(try [128, 96, 37, 129].map(compilations) == [1, 1, 1, 2])
+}

@@ -149,8 +149,10 @@ extension NativeLoops {
   /// How many floats ahead of rows that are summed memory is asked for: a little of each long row; of
   /// short ones 16 KiB in all where vectors are a whole line and the first-level cache has 48, else 8 of
   /// 32. With four times that, two tensors from the next level were measured to take a third longer on
-  /// the smaller one; from memory it needs 8 of each. With whole lines it was not measured.
+  /// the smaller one; from memory it needs 8 of each. With whole lines it was not measured. Of a block of
+  /// columns two rows ahead: with eight, rows that are 4 KiB apart push out one another.
   private func soon(_ tensorCount: Int) -> Int {
+    if plan.level == .channel { return 2 * plan.rowPitch }
     if inner >= 512 { return 128 }
     if hasManyRegisters { return 4096 / max(tensorCount, 1) }
     return plan.streams ? 2048 : 2048 / max(tensorCount, 1)

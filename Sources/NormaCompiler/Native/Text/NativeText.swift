@@ -139,7 +139,7 @@ struct NativeText {
     ]
     if plan.level == .channel {
       lines += [
-        "const i64 start = slice * \(plan.inner), rows = \(plan.sliceRows);"
+        "const i64 start = slice * \(plan.inner), rows = c->rows / c->slices;"
       ]
     } else {
       lines += [
