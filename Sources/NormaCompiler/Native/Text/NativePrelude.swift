@@ -60,6 +60,12 @@ struct NativePrelude {
     #else
     #define SCHEDULED
     #endif
+    // Before a loop none of whose indices reads what another writes.
+    #ifdef __clang__
+    #define APART _Pragma("clang loop vectorize(assume_safety)")
+    #else
+    #define APART _Pragma("GCC ivdep")
+    #endif
     #define copy __builtin_memcpy
     typedef float quad __attribute__((vector_size(16)));
     IN vi lanes(void) { ui u; for (int i = 0; i < W; i++) u.s[i] = i; return u.v; }

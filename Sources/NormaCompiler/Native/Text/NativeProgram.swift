@@ -40,7 +40,9 @@ struct NativeProgram {
     let address: Address?
 
     /// Whether making it again costs more than reading it from the cache.
-    var isCostly: Bool {
+    var isCostly: Bool { Value.isCostly(operation) }
+
+    static func isCostly(_ operation: String?) -> Bool {
       ["exp", "log", "tanh", "sigmoid", "erf", "pow"].contains(operation)
     }
   }
