@@ -113,7 +113,7 @@ final class FrozenPlan: @unchecked Sendable {
     hot = HotPlan(
       whole: plan.level == .whole, streams: plan.streams,
       // Reading is a larger part of what the interpreter does: it gains from more than native code.
-      readsSlicesAhead: plan.readsAhead(rows: plan.sliceRows, most: 1 << 20), rows: plan.rows,
+      readsSlicesAhead: plan.reads(rows: plan.sliceRows, within: 1 << 20), rows: plan.rows,
       inner: plan.inner,
       sliceRows: plan.sliceRows, sliceCount: plan.sliceCount, unitCount: plan.unitCount,
       tileRows: plan.tileRows,

@@ -178,10 +178,10 @@ struct Lowering {
   /// What a sum or mean of a product is where one factor is `x - c` with `c` made of the mean of `x`: the
   /// sum about the mean, which keeps its digits however far `c` is from it, and what `mean - c` adds.
   private func aboutMean(_ factors: [Expr], _ reduction: Reduction, _ roles: RoleSet) -> Expr? {
-    guard
-      let index = factors.firstIndex(where: { $0.aboutMean(over: roles) != nil }),
-      let (value, mean, shift) = factors[index].aboutMean(over: roles)
-    else { return nil }
+    let found = factors.indices.lazy.compactMap { index in
+      factors[index].aboutMean(over: roles).map { (index, $0) }
+    }
+    guard let (index, (value, mean, shift)) = found.first else { return nil }
     var others = factors
     others.remove(at: index)
     guard !others.isEmpty else {

@@ -51,6 +51,9 @@ struct MatrixForm {
     return isPerPosition && isSuited ? candidate : self
   }
 
+  /// Whether a tensor has its elements in the order batch, space, channel.
+  var isInOrder: Bool { order != .channelsFirst && !packed }
+
   var rowAtoms: [RoleSet] {
     switch order {
     case .channelsLast: [.chunk, .sample, .space]

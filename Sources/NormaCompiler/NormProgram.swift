@@ -98,6 +98,36 @@ public struct NormProgram: Sendable {
     fusion = Fusion()
   }
 
+  /// The program for one shape: an input as large as `x`, whose other axes are of size 1, is a tensor like
+  /// it where both have their elements in one order.
+  func suited(to layout: TensorLayout, _ extents: Extents) throws(NormaError) -> NormProgram {
+    let whole = secondInputs.filter { extents.count(inputs[$0].roles) == extents.count(.all) }
+    guard !whole.isEmpty, MatrixForm(layout).isInOrder else { return self }
+    return try NormProgram(self, tensors: Set(whole))
+  }
+
+  /// A program some of whose inputs vary along all roles.
+  private init(_ other: NormProgram, tensors: Set<Int>) throws(NormaError) {
+    inputs = other.inputs.enumerated().map { (number, input) in
+      tensors.contains(number) ? (input.name, .all) : input
+    }
+    (parameters, buffers, hyper) = (other.parameters, other.buffers, other.hyper)
+    (part, fusion) = (other.part, other.fusion)
+    let named = other.updates + other.backwardUpdates
+    let values =
+      [other.output] + other.inputGradients + other.parameterGradients + named.map(\.value)
+    let leaves = tensors.map {
+      (Expr.Kind.input(other.inputs[$0].name), Expr.input(other.inputs[$0].name))
+    }
+    var replaced = try Graph(values.map { ("", $0) })
+      .substituting(Dictionary(uniqueKeysWithValues: leaves))[...]
+    output = replaced.removeFirst()
+    inputGradients = other.inputGradients.map { _ in replaced.removeFirst() }
+    parameterGradients = other.parameterGradients.map { _ in replaced.removeFirst() }
+    updates = other.updates.map { ($0.name, replaced.removeFirst()) }
+    backwardUpdates = other.backwardUpdates.map { ($0.name, replaced.removeFirst()) }
+  }
+
   /// Which inputs vary along some roles only.
   var secondInputs: [Int] { inputs.indices.filter { inputs[$0].roles != .all } }
 

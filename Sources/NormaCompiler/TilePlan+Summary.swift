@@ -74,9 +74,8 @@ extension TilePlan {
   /// Whether a tensor is read.
   func reads(tensor: Int32) -> Bool { tensorsOfPasses.contains { $0.read.contains(tensor) } }
 
-  /// Whether the next rows are read while as many are written: where that is no more than `most`
-  /// bytes, measured so that it does not push out what is still wanted.
-  func readsAhead(rows: Int, most: Int) -> Bool {
+  /// Whether what is read of so many rows of slices is no more than `most` bytes: a cache has room for it.
+  func reads(rows: Int, within most: Int) -> Bool {
     level != .whole && bytesRead(rows * inner * 4) <= most
   }
 

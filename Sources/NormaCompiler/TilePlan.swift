@@ -94,6 +94,7 @@ struct TilePlan: Sendable {
   var form: MatrixForm
   var level: SliceLevel
   var extents: Extents
+  /// Rows of all slices, and elements of one. Where a slice is a block of columns, it has parts of rows.
   var rows = 0
   var inner = 0
   /// Rows a slice has; the last may have fewer at level rows.

@@ -101,7 +101,6 @@ struct TilePlanner {
     case .channel:
       slice.counts[3] = 1
       slice.counts[4] = nodes.channelsAtOnce(form)
-      // Columns of a block are rows of their own.
       plan.sliceRows = slice.count(form.rowRoles)
       plan.inner = slice.count(form.innerRoles)
       plan.rows = extents.count(.all) / max(plan.inner, 1)
@@ -217,7 +216,7 @@ struct TilePlanner {
             source: source, offset: Int(array.place.offset),
             count: memory.count(node.domain, worker: false)))
         values[index] = array
-        // At level channel a parameter has one number, or row, for each slice.
+        // At level channel a parameter has a part for each slice.
         guard sliced else { return }
         let part = memory.doubles(node.domain, worker: true)
         plan.sharedSliceLoads.append(sharedMove(node.domain, shared: array, part: part))

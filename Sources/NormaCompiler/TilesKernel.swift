@@ -35,11 +35,12 @@ public final class TilesKernel: NormKernel {
   public init(
     program: NormProgram, layout: TensorLayout, native session: NativeSession? = nil
   ) throws(NormaError) {
+    let extents = try program.splits.extents(
+      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    let program = try program.suited(to: layout, extents)
     self.program = program
     self.layout = layout
     slots = TensorSlots(program)
-    let extents = try program.splits.extents(
-      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     let forward = program.forwardResults
     let backward = program.backwardResults
     let lowered = try Lowering(extents: extents).lowered(forward + backward)

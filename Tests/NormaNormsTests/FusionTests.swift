@@ -241,7 +241,9 @@ struct FusionTests {
   func native() throws {
     let all = ProcessInfo.processInfo.environment["NORMA_TEST_ALL"] != nil
     let tests = FusionCase.cases(
-      all ? FusionCase.shapes : [([2, 40, 50, 6], [3]), ([4, 6, 5, 7], [1])],
+      (all ? FusionCase.shapes : [([2, 40, 50, 6], [3]), ([4, 6, 5, 7], [1])]) + [
+        ([11, 96], [-1])
+      ],
       [nil, .relu, .gelu]
     ).filter { all || $0.residual && $0.skip && $0.activation != .gelu || $0.words == ["gelu"] }
     let benches = try tests.map { try FusionBench($0, .native(session)) }

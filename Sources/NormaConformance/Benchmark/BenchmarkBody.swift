@@ -17,8 +17,13 @@ struct BenchmarkBody {
       layer: layer, layout: layout, mode: .train, executor: executor, threads: threads,
       staggered: true)
     var random = RandomSource(seed: 1)
+    let bounds = Dictionary(
+      uniqueKeysWithValues: layer.entry.schema.inputs.map { ($0.name, $0.bounds) })
     for (name, values) in harness.inputs.sorted(by: { $0.key < $1.key }) {
-      harness.inputs[name] = values.map { _ in Float(random.uniform(-1, 1)) }
+      let bounds = bounds[name] ?? Bounds()
+      harness.inputs[name] = values.map { _ in
+        Float(bounds == Bounds() ? random.uniform(-1, 1) : bounds.draw(&random))
+      }
     }
     try harness.forward()
     try harness.backward(harness.x)

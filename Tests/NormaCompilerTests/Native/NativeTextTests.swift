@@ -73,3 +73,25 @@ func blocksOfAnyBatch() throws {
   }
   #expect(try [128, 96, 37, 129].map(compilations) == [1, 1, 1, 2])
 }
+
+private let logarithm: FormulaCase.Formula = { x in
+  let r: Expr = (x.meanSquare(.channel) + FormulaCase.epsilon).rsqrt()
+  return x * r.log() * FormulaCase.gamma
+}
+
+/// Results do not tell how many loops there are, only the text does.
+@Test(
+  "Steps over the same statistics are one loop, but what a compiler makes no vector of",
+  arguments: [
+    // Forward: from shifted sums to floats. Backward: what is saved, then what sums give.
+    (FormulaCase.rms, 3), (FormulaCase.layer, 3),
+    // A logarithm of a statistic stands between.
+    (logarithm, 5),
+  ])
+func stepsAreJoined(_ formula: @escaping FormulaCase.Formula, _ count: Int) throws {
+  let special = try NativeSpecial(
+    try program(formula), layout: try TensorLayout(shape: [64, 256], axis: [-1]), lanes: 16,
+    name: "it")
+  let text = try #require(special?.text)
+  #expect(text.ranges(of: "APART for").count == count)
+}

@@ -152,7 +152,7 @@ extension NativeLoops {
   /// the smaller one; from memory it needs 8 of each. With whole lines it was not measured. Of a block of
   /// columns two rows ahead: with eight, rows that are 4 KiB apart push out one another.
   private func soon(_ tensorCount: Int) -> Int {
-    if plan.level == .channel { return 2 * plan.rowPitch }
+    if plan.level == .channel, plan.form.order == .channelsLast { return 2 * plan.rowPitch }
     if inner >= 512 { return 128 }
     if hasManyRegisters { return 4096 / max(tensorCount, 1) }
     return plan.streams ? 2048 : 2048 / max(tensorCount, 1)

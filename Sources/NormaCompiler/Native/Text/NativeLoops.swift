@@ -145,17 +145,16 @@ struct NativeLoops {
       read.map { "__builtin_prefetch(t\($0) + \(at) + \(distance), 0, \(locality));" }
     }
     if plan.level == .channel {
-      // A pass that only sums asks for the next sample's row, one that writes for the next channel's. Of
-      // two tensors the second-level cache has no room for that, and what vectors of a whole line sum the
-      // processor reads in time.
+      // A pass that only sums asks for the slice's next row, one that writes for the next slice's. Of two
+      // tensors of channels that are rows the second-level cache has no room for that, and what vectors of
+      // a whole line sum the processor reads in time; of blocks nothing else was measured.
       guard read.count == 1 || lanes < 16 && pass.outputs.isEmpty else { return [] }
       return ask(pass.outputs.isEmpty ? plan.rowPitch : inner, 3)
     }
     let next = program.rowsAtOnce * plan.inner
     let several = lanes >= 16 && program.passes.count > 1
     let waiting = 4 * program.waitingCount * program.waitingStride
-    let isNear = plan.readsAhead(
-      rows: program.rowsAtOnce, most: NativeLoops.nearBytes - waiting)
+    let isNear = plan.reads(rows: program.rowsAtOnce, within: NativeLoops.nearBytes - waiting)
     if several, isNear || isCostly {
       // What a pass reads that writes nothing is read again: no more than 16 KiB come in beside it.
       let soon = min(next, 4096 / max(read.count, 1))
@@ -166,7 +165,7 @@ struct NativeLoops {
   }
 
   /// Whether the second-level cache has room for what the next run reads.
-  var hasRoomAhead: Bool { plan.readsAhead(rows: program.rowsAtOnce, most: 1 << 18) }
+  var hasRoomAhead: Bool { plan.reads(rows: program.rowsAtOnce, within: 1 << 18) }
 
   /// What a run reads and the sums that wait come to, at most, where the first-level cache still has
   /// room for what comes next.

@@ -16,7 +16,7 @@ enum NativeSteps {
       }
     }
     return groups.flatMap { group in
-      isByIndex(group[0]) ? together(group, runs) : folded(group[0], runs)
+      isByIndex(group[0]) ? together(group, runs) : alone(group[0], runs)
     }
   }
 
@@ -82,7 +82,7 @@ enum NativeSteps {
   }
 
   /// A step by itself: a fold, or what a compiler makes no vector of.
-  private static func folded(_ step: ck_step, _ runs: NativeRuns?) -> [String] {
+  private static func alone(_ step: ck_step, _ runs: NativeRuns?) -> [String] {
     let values = Values(step)
     let (extent, zs) = (array(step.extent), array(step.zs))
     let kept = extent.indices.map { zs[$0] == 0 ? 1 : extent[$0] }

@@ -35,7 +35,7 @@ struct NativeText {
       // upwards was measured to be faster, where results stay in the cache by up to two fifths.
       let isLargeSlice =
         [.sample, .channel].contains(plan.level) && program.runs == nil && plan.streams
-        && !plan.readsAhead(rows: plan.sliceRows, most: 1 << 20)
+        && !plan.reads(rows: plan.sliceRows, within: 1 << 20)
       goesBack = isLargeSlice && pass.accumulations.isEmpty && number > 0 && !goesBack
       let loops = NativeLoops(program: program, plan: plan, pass: pass, goesBack: goesBack)
       goesBack = goesBack && !loops.goesAcross
