@@ -35,6 +35,10 @@ struct DoctorCommand: ParsableCommand {
     add(
       "swift", machine.swift ?? "not found: needed only to build Norma",
       missing: machine.swift == nil)
+    add(
+      "c compiler", machine.compiler ?? "none: norms run on the tile interpreter",
+      missing: machine.compiler == nil)
+    if let help = machine.compilerHelp { add("", "hint: " + help) }
     for library in machine.libraries { add(library.name, library.version) }
     add("processor", "\(machine.processor), \(machine.level), \(machine.cores) cores")
     add("plugin path", machine.pluginPath ?? "not set: NORMA_PLUGIN_PATH")

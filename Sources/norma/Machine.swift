@@ -1,4 +1,6 @@
 import Foundation
+import NormaCompiler
+import NormaCore
 import NormaPlugins
 
 /// What Norma runs on.
@@ -11,6 +13,10 @@ struct Machine: Encodable {
   let norma = Norma.version
   /// The Swift compiler of this machine; nil when there is none.
   let swift: String?
+  /// What compiles norms: a path and what it says of itself; nil when there is none.
+  let compiler: String?
+  /// Why there is none, and what helps.
+  let compilerHelp: String?
   let libraries: [Library]
   let processor: String
   /// The instruction set level that kernels are chosen for.
@@ -20,6 +26,14 @@ struct Machine: Encodable {
 
   init() {
     swift = Self.swiftVersion()
+    do throws(NormaError) {
+      let found = try NativeToolchain(environment: ProcessInfo.processInfo.environment)
+      let version = found.version.split(separator: "\n").first.map(String.init)
+      (compiler, compilerHelp) = ("\(found.compiler), \(version ?? "")", nil)
+    } catch {
+      compiler = nil
+      compilerHelp = [error.message, error.help].compactMap { $0 }.joined(separator: "; ")
+    }
     libraries = [Self.lua, Self.oneDNN]
     processor = Self.processor
     level = Self.level(

@@ -140,4 +140,46 @@ struct ApplyMistakeTests {
     #expect(command.status == 0)
     #expect(command.errors.contains("warning: 1 of the 2 values"))
   }
+
+  @Test("Results that are no numbers, or larger than a float, are told")
+  func losses() throws {
+    let x = try bench.array("x.npy", [3, 2], Workbench.numbers(6))
+    let negative = try bench.array("v.npy", [2], [-1, -1])
+    func warnings(_ arguments: [String]) throws -> String {
+      let command = try Command(["apply", "batch", "--out", bench.path("out")] + arguments)
+      #expect(command.status == 0)
+      return command.errors
+    }
+    let spoiled = try warnings(["--input", x, "--buffer", "variance=\(negative)"])
+    #expect(spoiled.contains("6 of the 6 values of y.npy are no finite numbers"), "\(spoiled)")
+    #expect(try warnings(["--input", x, "--mode", "train"]) == "")
+    // What went in as NaN comes out as NaN.
+    let nan = try bench.array("nan.npy", [3, 2], [.nan, 1, 2, 3, 4, 5])
+    #expect(try warnings(["--input", nan]) == "")
+    let large = try bench.array(
+      "large.npy", [3, 2], Workbench.numbers(6).map { $0 * 1e60 }, type: "<f8")
+    let train = ["--mode", "train", "--executor", "reference"]
+    let buffers = try warnings(["--input", large] + train)
+    #expect(buffers.contains("2 of the 2 values of buffer_variance.npy are beyond float32"))
+    let huge = try bench.array(
+      "huge.npy", [3, 2], Workbench.numbers(6).map { $0 * 1e300 }, type: "<f8")
+    #expect(try warnings(["--input", huge] + train).contains("beyond float64"))
+  }
+
+  @Test("A file that was read is not written over, but for a buffer that goes on")
+  func overwriting() throws {
+    let x = try bench.array("y.npy", [3, 2], Workbench.numbers(6))
+    let before = try Data(contentsOf: URL(fileURLWithPath: x))
+    let command = try Command(["apply", "rms", "--input", x, "--out", bench.path(".")])
+    #expect(command.status == 64 && command.errors.contains("would take the place of '\(x)'"))
+    #expect(try Data(contentsOf: URL(fileURLWithPath: x)) == before)
+    let arguments = [
+      "apply", "batch", "--input", x, "--mode", "train", "--out", bench.path("out"), "--buffer",
+    ]
+    let mean = try bench.array("mean.npy", [2], [1, 2])
+    #expect(try Command(arguments + ["mean=\(mean)"]).status == 0)
+    let first = try bench.read("out/buffer_mean.npy").values
+    #expect(try Command(arguments + ["mean=\(bench.path("out/buffer_mean.npy"))"]).status == 0)
+    #expect(try bench.read("out/buffer_mean.npy").values != first)
+  }
 }

@@ -190,6 +190,7 @@ struct NormsTests {
     let report = try Command(["doctor", "--json"]).json as? [String: Any]
     let machine = report?["machine"] as? [String: Any]
     #expect(machine?["cores"] as? Int ?? 0 > 0)
+    #expect((machine?["compiler"] as? String)?.hasPrefix("/") == true)
     let libraries = machine?["libraries"] as? [[String: Any]]
     #expect(libraries?.compactMap { $0["name"] as? String } == ["lua", "onednn"])
     #expect(libraries?.allSatisfy { $0["version"] as? String != "unknown" } == true)

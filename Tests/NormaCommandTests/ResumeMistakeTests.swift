@@ -77,4 +77,27 @@ struct ResumeMistakeTests {
     #expect(
       found.status == 65 && found.errors.contains("the axis 'seed' has 1 twice"), "\(found.errors)")
   }
+
+  @Test("A run that never began leaves its folder as it was: the same command works once it can")
+  func neverBegan() throws {
+    let bench = try Workbench()
+    let script = bench.folder.appending(path: "one.lua")
+    func run(_ norm: String, _ folder: String) throws -> Command {
+      let text = """
+        model("net", { input = { 2 }, nn.linear { 8 }, nn.norm\(norm), nn.linear { 3 } })
+        print(experiment { model = "net", data = dataset "spirals" {}, train = { steps = 4 } })
+        """
+      try Data(text.utf8).write(to: script)
+      return try Command(
+        ["run", script.path, "--executor", "tiles", "--out", bench.path(folder)])
+    }
+    #expect(try run("()", "new").status == 65)
+    #expect(!FileManager.default.fileExists(atPath: bench.path("new")))
+    #expect(try run(" \"rms\"", "new").status == 0)
+    // A folder that was there stays.
+    try FileManager.default.createDirectory(
+      atPath: bench.path("old"), withIntermediateDirectories: false)
+    #expect(try run("()", "old").status == 65)
+    #expect(try bench.names("old") == [])
+  }
 }

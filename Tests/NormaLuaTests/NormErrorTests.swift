@@ -140,7 +140,7 @@ private let mistakes: [(String, String)] = [
   ),
   (
     define("return x", "param = { gamma = norm.per_channel { 1 } },"),
-    "demo: the parameter 'gamma' is never used"
+    "demo: the parameter 'gamma' is never used, or without effect"
   ),
   (
     define(
@@ -154,11 +154,11 @@ private let mistakes: [(String, String)] = [
   ),
   (
     define("return x", "hyper = { k = norm.real { 2 } },"),
-    "demo: the hyper-parameter 'k' is never used"
+    "demo: the hyper-parameter 'k' is never used, or without effect"
   ),
   (
     define("return x", "buffer = { mean = norm.per_channel { 0 } },"),
-    "demo: the buffer 'mean' is never used"
+    "demo: the buffer 'mean' is never used, or without effect"
   ),
   (
     define(

@@ -1,8 +1,8 @@
 import Foundation
-import NormaCore
+public import NormaCore
 import NormaData
 import NormaNetwork
-import NormaNorms
+public import NormaNorms
 
 extension Lab {
   /// What determines a run's result, before it is built; to be compared where a folder holds one already.
@@ -36,21 +36,7 @@ extension Lab {
   /// that was another formula.
   func require(_ saved: SavedRun, to now: [JSONValue.Field]) throws(NormaError) {
     try saved.require(.object(now))
-    for before in saved.configuration["definitions"].items {
-      let uses = saved.configuration["norms"].items
-      guard let name = before["name"].string, let entry = try? registry.entry(name),
-        let use = uses.first(where: {
-          $0["name"] == before["name"] && $0["hyper"] == before["hyper"]
-        }),
-        let channels = use["channels"].count, let hyper = entry.schema.values(use["hyper"]),
-        let formula = try? entry.provider.definition?.formula(hyper: hyper, channels: channels)
-      else { continue }
-      for (field, lines) in [("formula", formula.forward), ("gradient", formula.gradient)] {
-        let text = JSONValue.list(lines.map { .text($0) })
-        guard text != before[field] else { continue }
-        throw SavedRun.another(in: saved.folder, "norm '\(name)'", before[field], text)
-      }
-    }
+    try saved.requireNorms(of: registry)
   }
 
   /// Throws `another_run` where a folder holds a sweep over other values, or a run where a sweep is meant.
@@ -269,5 +255,26 @@ extension ScheduleSpec {
         ]
       }
     return .object(own + [.init("warm_up", .int(warmUp))])
+  }
+}
+
+extension SavedRun {
+  /// Throws `another_run` where a norm of the registry is another formula than it was in the run.
+  public func requireNorms(of registry: NormRegistry) throws(NormaError) {
+    for before in configuration["definitions"].items {
+      let uses = configuration["norms"].items
+      guard let name = before["name"].string, let entry = try? registry.entry(name),
+        let use = uses.first(where: {
+          $0["name"] == before["name"] && $0["hyper"] == before["hyper"]
+        }),
+        let channels = use["channels"].count, let hyper = entry.schema.values(use["hyper"]),
+        let formula = try? entry.provider.definition?.formula(hyper: hyper, channels: channels)
+      else { continue }
+      for (field, lines) in [("formula", formula.forward), ("gradient", formula.gradient)] {
+        let text = JSONValue.list(lines.map { .text($0) })
+        guard text != before[field] else { continue }
+        throw Self.another(in: folder, "norm '\(name)'", before[field], text)
+      }
+    }
   }
 }

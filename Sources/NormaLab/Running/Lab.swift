@@ -16,6 +16,8 @@ public final class Lab {
   private(set) var experiments = 0
   /// The folders of the experiments so far.
   private(set) var folders: [String] = []
+  /// Those that were not there before.
+  private var madeFolders: Set<String> = []
 
   /// Makes a lab.
   public init(
@@ -42,6 +44,9 @@ public final class Lab {
       var mistake = error
       mistake.code = NormaError.Code("setting", exitStatus: NormaError.Code.usage.exitStatus)
       throw mistake
+    }
+    if options.onlyReads {
+      return ExperimentResult(spec: spec, cells: [], folder: nil, isDryRun: true)
     }
     let cells = try spec.cells(registry)
     let splits = try load(spec.data, at: spec.place)
@@ -254,7 +259,10 @@ public final class Lab {
         throw error
       }
       status = .failed(error)
-      if folder == nil, let path {
+      if folder == nil, isOne, saved == nil {
+        // Nothing began: the same command shall find the folder as it was.
+        if let path, madeFolders.contains(path) { rmdir(path) }
+      } else if folder == nil, let path {
         let known = (try? found.get()) ?? [.init("settings", cell.settingsJSON)]
         folder = try RunFolder(
           path, configuration: configuration(spec, cell, run, known), sources: options.sources())
@@ -351,6 +359,7 @@ public final class Lab {
           .usage, "'\(path)' already holds a run",
           help: "go on with it by --resume, or choose another folder with --out")
       }
+      if !Folder.exists(path) { madeFolders.insert(path) }
       try Folder.make(path)
       try requireSame(spec, cells.count, in: path)
       return path
@@ -369,6 +378,7 @@ public final class Lab {
       number += 1
     }
     try Folder.make(path)
+    madeFolders.insert(path)
     return path
   }
 

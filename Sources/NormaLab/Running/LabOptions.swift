@@ -28,6 +28,8 @@ public struct LabOptions {
   public var executor = Executor.tiles
   /// Only says what would be done, after three timed steps.
   public var isDryRun = false
+  /// Takes experiments for granted: for scripts that are read for the norms they define.
+  public var onlyReads = false
   /// Is shown each experiment and its data instead of running it.
   public var survey: ((ExperimentSpec, DataSplits) throws(NormaError) -> Void)?
   /// Norma's version, for run folders.

@@ -114,6 +114,7 @@ struct DefinitionTrial {
 
   private func unused(_ kind: String, _ name: String, _ remedy: String) -> NormaError {
     NormaError(
-      .script, "\(entry.schema.name): the \(kind) '\(name)' is never used", help: remedy)
+      .script, "\(entry.schema.name): the \(kind) '\(name)' is never used, or without effect",
+      help: remedy)
   }
 }

@@ -90,7 +90,10 @@ struct ApplyCommand: ParsableCommand {
       let folder = try ResultFolder(out)
       return (folder, try job.run(kernel, executor: executor, threads: threads))
     }
+    let files = [input] + [grad].compactMap { $0 } + (second + parameters).map(Self.file)
+    for result in results.arrays { try folder.require(result, apartFrom: files) }
     for result in results.arrays { try folder.write(result) }
+    job.warnOfLosses(in: results)
     if output.json {
       try output.write(json: Summary(self, results, folder))
     } else if !quiet {
@@ -99,6 +102,11 @@ struct ApplyCommand: ParsableCommand {
           StyledText(folder.path(of: $0), .cyan) + StyledText("  float32 \($0.shape)")
         })
     }
+  }
+
+  /// The file of `name=file`.
+  private static func file(_ pair: String) -> String {
+    pair.split(separator: "=", maxSplits: 1).last.map(String.init) ?? pair
   }
 
   /// What `--json` tells.

@@ -173,6 +173,7 @@ struct ApplyJob {
       let program = try definition.program(
         hyper: layer.hyper, channels: layout.channelCount, mode: mode, gradient: wantsGradient)
       let reference = try Reference(program: program, layout: layout)
+      warnOfSquares()
       return Results(executor: kernel.executor, arrays: evaluate(reference))
     }
     return Results(executor: kernel.executor, arrays: try evaluate(kernel, threads: threads))
@@ -279,6 +280,45 @@ struct ApplyJob {
       }
     }
     return arrays
+  }
+
+  /// Warns where numbers came out that are none, though all that went in are, and where a float32 cannot
+  /// hold a buffer.
+  func warnOfLosses(in results: Results) {
+    let asFloats = results.executor != Executor.reference.name
+    let given = [x] + second.map(\.array) + [outputGradient].compactMap { $0 }
+    guard given.allSatisfy({ $0.isFinite(asFloats: asFloats) }),
+      (parameters + buffers).allSatisfy({ $0.isFinite(asFloats: asFloats) })
+    else { return }
+    for array in results.arrays {
+      func warn(of count: Int, _ what: String, _ help: String) {
+        guard count > 0 else { return }
+        Failure.warn(
+          NormaError(
+            .data, "\(count) of the \(array.values.count) values of \(array.name).npy \(what)",
+            help: help))
+      }
+      warn(
+        of: array.values.count { !$0.isFinite },
+        "are no finite numbers, though all that went in is finite",
+        "see whether a buffer, parameter or setting fits the formula: norma norms show"
+          + " \(layer.entry.schema.name)")
+      warn(
+        of: array.values.count { abs($0) == .greatestFiniteMagnitude },
+        "are beyond float32, whose largest number stands for them", "scale the input down")
+    }
+  }
+
+  /// Squares of such numbers are beyond float64.
+  private func warnOfSquares() {
+    guard case .float64(let doubles) = x.values else { return }
+    let large = doubles.count { $0.isFinite && abs($0) > 1e150 }
+    guard large > 0 else { return }
+    Failure.warn(
+      NormaError(
+        .data,
+        "\(large) of the \(doubles.count) values in '\(inputPath)' are so large that sums of"
+          + " their squares are beyond float64", help: "scale them down"))
   }
 
   private func warnOfOverflow(_ input: TensorMemory) {

@@ -38,6 +38,21 @@ struct ResultFolder {
     (folder.hasSuffix("/") ? folder : folder + "/") + array.name + ".npy"
   }
 
+  /// Throws `usage` when an array would take the place of a file that was read.
+  func require(_ array: ResultArray, apartFrom files: [String]) throws(NormaError) {
+    func identity(_ path: String) -> [UInt64]? {
+      var found = stat()
+      return stat(path, &found) == 0 ? [UInt64(found.st_dev), UInt64(found.st_ino)] : nil
+    }
+    let path = path(of: array)
+    guard let own = identity(path), let file = files.first(where: { identity($0) == own }) else {
+      return
+    }
+    throw NormaError(
+      .usage, "'\(path)' would take the place of '\(file)', which was read",
+      help: "choose another folder with --out; nothing was written")
+  }
+
   /// Writes an array as float32.
   func write(_ array: ResultArray) throws(NormaError) {
     try NPY.write(array.values, shape: array.shape, to: path(of: array))

@@ -53,11 +53,9 @@ struct EvaluateCommand: ParsableCommand {
 
   private func measure(_ signals: StopSignals, _ executor: Executor) throws(NormaError) {
     let registry = try registryOptions.knownNorms()
-    var options = Interpreter.Options()
-    options.interrupter = signals.interrupter
-    options.print = { TextStream.error.write($0 + "\n") }
     // Norms of scripts are traced in their session, which therefore outlives the network.
-    let session = try ScriptSession(registry: registry, options: options)
+    let session = try registryOptions.session(
+      registry, trains: false, interrupter: signals.interrupter)
     try session.load(scripts: registryOptions.scripts)
     defer { withExtendedLifetime(session) {} }
 
@@ -78,6 +76,7 @@ struct EvaluateCommand: ParsableCommand {
       throw error
     }
     try network.load(from: weights)
+    warnOfOtherNorms(registry)
     let known = SavedData(reading: file.metadata[CheckpointKey.dataset])
     let part = try DataCatalog().test(
       DataSpec(data, test: test), standardization: known.standardization,
@@ -92,6 +91,20 @@ struct EvaluateCommand: ParsableCommand {
       try output.write(
         text: "model \(model.name) on \(data): accuracy \(NumberText.number(result.accuracy))"
           + "  loss \(NumberText.number(result.loss))  (\(result.count) \(part.unit))\n")
+    }
+  }
+
+  /// Warns where the run beside the weights says that a norm was another formula.
+  private func warnOfOtherNorms(_ registry: NormRegistry) {
+    let folder = URL(fileURLWithPath: weights).deletingLastPathComponent().path
+    guard SavedRun.exists(in: folder), let run = try? SavedRun(folder) else { return }
+    do throws(NormaError) {
+      try run.requireNorms(of: registry)
+    } catch {
+      Failure.warn(
+        NormaError(
+          .data, error.message,
+          help: "the formula that the weights were trained with is in \(folder)/lua"))
     }
   }
 

@@ -37,7 +37,7 @@ struct TestCommand: ParsableCommand {
     var items: [Item] = []
     for file in files {
       // Each in an interpreter of its own: what one defines, another does not see.
-      let session = try registryOptions.session(registryOptions.knownNorms())
+      let session = try registryOptions.session(registryOptions.knownNorms(), trains: true)
       try session.load(scripts: registryOptions.scripts)
       let before = session.tests.count
       try session.run(file: file)

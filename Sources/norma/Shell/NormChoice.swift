@@ -18,7 +18,7 @@ extension RegistryOptions {
     _ body: (_ specs: [NormSpec], _ registry: NormRegistry) throws -> Result
   ) throws -> Result {
     let registry = try knownNorms()
-    let session = try session(registry)
+    let session = try session(registry, trains: false)
     return try withExtendedLifetime(session) {
       try session.load(scripts: scripts)
       var specs: [NormSpec] = []

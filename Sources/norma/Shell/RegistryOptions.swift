@@ -70,16 +70,24 @@ struct RegistryOptions: ParsableArguments {
   /// Runs scripts for the norms they define; what they print goes to standard error.
   private func loadScripts(into registry: NormRegistry) throws(NormaError) -> ScriptSession? {
     guard !scripts.isEmpty else { return nil }
-    let session = try session(registry)
+    let session = try session(registry, trains: false)
     try session.load(scripts: scripts)
     return session
   }
 
   /// A session whose scripts print to standard error and write no results of experiments.
-  func session(_ registry: NormRegistry) throws(NormaError) -> ScriptSession {
-    let session = try ScriptSession(registry: registry, options: scriptOptions)
+  ///
+  /// - Parameter trains: whether experiments run; scripts that are wanted for what they define may have
+  ///   some too.
+  func session(
+    _ registry: NormRegistry, trains: Bool, interrupter: Interrupter? = nil
+  ) throws(NormaError) -> ScriptSession {
+    var options = scriptOptions
+    options.interrupter = interrupter ?? options.interrupter
+    let session = try ScriptSession(registry: registry, options: options)
     var lab = LabOptions()
     lab.writes = false
+    lab.onlyReads = !trains
     lab.threads = ProcessInfo.processInfo.activeProcessorCount
     lab.version = Norma.version
     try session.registerExperiments(lab: Lab(registry: registry, options: lab))
