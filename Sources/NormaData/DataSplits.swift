@@ -153,7 +153,9 @@ public struct DataSplits: Sendable {
         throw NormaError(
           .usage,
           "data set '\(spec.name)' has \(available) training samples, \(parts) ask for \(sum)",
-          help: "ask for \(available) or fewer together")
+          help: available == 0
+            ? "there is nothing to train on: see whether its files are empty"
+            : "ask for \(available) or fewer together")
       }
       read = source.isShuffled ? sum : available ?? sum
     }

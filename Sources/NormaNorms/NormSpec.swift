@@ -89,13 +89,14 @@ public struct NormLayer: Sendable {
           ($0.0 == parameter.name && given.contains($0.1))
             || ($0.1 == parameter.name && given.contains($0.0))
         }
-        guard case .int(_, let divides?, _) = parameter.kind, divides == .channel, !replaced,
+        guard case .int(_, let divides?, let words) = parameter.kind, divides == .channel,
+          !replaced,
           case .int(let value)? = hyper[parameter.name], value < 1 || channels % value != 0
         else { continue }
         throw NormaError(
           .usage,
           "norm.\(schema.name): '\(parameter.name)' must divide the \(channels) channels,"
-            + " got \(value)", help: Splits.divisors(channels))
+            + " got \(value)", help: ([Splits.divisors(channels)] + words).joined(separator: " "))
       }
       let splits = try entry.provider.splits(hyper, channels: channels)
       groups = splits.groups

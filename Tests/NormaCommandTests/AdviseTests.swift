@@ -78,7 +78,7 @@ struct AdviseTests {
     let risks = try #require(found.advice[0]["risks"] as? [[String: Any]])
     let texts = risks.compactMap { $0["text"] as? String }
     let changes = risks.compactMap { $0["change"] as? String }
-    #expect(changes.contains("groups = one of 1 2 3 5 6 10 15 30"))
+    #expect(changes.contains("groups = one of 1 2 3 5 6 10 15 30 auto"))
     for words in [
       "must divide the 30 channels, got 32", "dropout before", "weight decay", "512 samples",
     ] {

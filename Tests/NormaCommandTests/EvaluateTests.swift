@@ -21,7 +21,8 @@ struct EvaluateTests {
     let out = bench.path("kept")
     let run = try Command(["run", one, "--executor", "tiles", "--out", out])
     #expect(run.status == 0, "\(run.errors)")
-    let evaluate = ["evaluate", out + "/final.safetensors", "--data", "spirals", "--script"]
+    // A folder stands for the weights that its run ended with.
+    let evaluate = ["evaluate", out, "--data", "spirals", "--script"]
     for script in [one, out + "/lua/one.lua"] {
       let command = try Command(evaluate + [script])
       #expect(command.status == 0 && command.output.contains("accuracy"), "\(command.errors)")

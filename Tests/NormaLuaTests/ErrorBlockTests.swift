@@ -36,7 +36,7 @@ struct ErrorBlockTests {
         experiment { model = "m", \(data), train = { steps = 1, batch = 8 } }
         """,
       line: "models.lua:1: norm.group: 'groups' must divide the 30 channels, got 8",
-      hint: "1 2 3 5 6 10 15 30", note: "in m > layer 2 (models.lua:1)"),
+      hint: "1 2 3 5 6 10 15 30 auto", note: "in m > layer 2 (models.lua:1)"),
     Mistake(
       script: definitions + "local n = norm.group_plus { group = 8 }",
       line: "models.lua:6: norm.group_plus: no hyper-parameter 'group'; did you mean 'groups'?"

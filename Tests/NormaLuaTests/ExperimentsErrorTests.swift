@@ -89,7 +89,7 @@ func shapeErrors() throws {
     ).error)
   #expect(error.message.contains("'groups' must divide the 30 channels, got 8"))
   #expect(error.notes.contains("in m > layer 2 (test.lua:3)"))
-  #expect(error.help == "1 2 3 5 6 10 15 30")
+  #expect(error.help == "1 2 3 5 6 10 15 30 auto")
   #expect(error.code.exitStatus == 65)
 }
 

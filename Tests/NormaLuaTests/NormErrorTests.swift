@@ -258,7 +258,7 @@ func promisedMessages() throws {
   #expect(
     try described("\nnorm.group { groups = 8 }:apply(tensor.random(1, { 2, 30 }))")
       == "test.lua:2: norm.group: 'groups' must divide the 30 channels, got 8\n"
-      + "hint: 1 2 3 5 6 10 15 30")
+      + "hint: 1 2 3 5 6 10 15 30 auto")
   #expect(
     try described("local N = norm.rms { epsilo = 8 }")
       == "test.lua:1: norm.rms: no hyper-parameter 'epsilo'; did you mean 'epsilon'?"

@@ -85,8 +85,7 @@ struct NPYFile: ~Copyable {
     guard let size = NPYFile.sizes[header.dtype] else {
       throw NormaError(
         .data, "'\(path)' holds elements of type \(header.dtype), which cannot be read",
-        help: "save it as little-endian float32, float64, uint8, int32 or int64, "
-          + "for example with array.astype('<f4')")
+        help: "convert it in Python: numpy.save(path, array.astype('<f4'))")
     }
     guard !header.isFortranOrder || header.shape.count < 2 else {
       throw NormaError(

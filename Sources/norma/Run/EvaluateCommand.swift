@@ -19,13 +19,14 @@ struct EvaluateCommand: ParsableCommand {
       measured, unless --test says how many symbols.
 
       Examples:
-        norma evaluate runs/rms/final.safetensors --data fashion-mnist
+        norma evaluate runs/rms --data fashion-mnist
         norma evaluate best.safetensors --data ./digits --script norms.lua --json
         norma evaluate gpt.safetensors --data jargon-text
       """)
 
-  @Argument(help: "The weights: a .safetensors file of a run.")
-  var weights: String
+  @Argument(
+    help: ArgumentHelp("A run's folder, or a .safetensors file of one.", valueName: "weights"))
+  var given: String
 
   @Option(help: "The data set: a name, a folder of IDX or .npy files, or a text file.")
   var data: String
@@ -39,6 +40,13 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var registryOptions: RegistryOptions
   @OptionGroup var output: OutputOptions
+
+  /// The file with the weights: a folder's are those that its run ended with.
+  private var weights: String {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: given, isDirectory: &isFolder)
+    return exists && isFolder.boolValue ? given + "/final.safetensors" : given
+  }
 
   func run() throws {
     let signals = StopSignals()
