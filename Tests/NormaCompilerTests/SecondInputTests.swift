@@ -69,39 +69,49 @@ func secondInputsAgree(
     batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
   var random = RandomSource(seed: 7)
   func draw(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.normal() + 0.2) } }
-  var (x, w) = (draw(layout.count), draw(extents.count(test.input)))
-  var (p, dy) = (draw(extents.count(test.parameter)), draw(layout.count))
-  var (y, dx) = (x.map { _ in Float.nan }, x.map { _ in Float.nan })
-  var (dw, dp) = (w.map { _ in Float.nan }, p.map { _ in Float.nan })
-  let memory = kernel.memory(threads: 2)
-  var (saved, workspace) = (
-    [Double](repeating: .nan, count: memory.savedBytes / 8 + 1),
-    [Double](repeating: .nan, count: memory.workspaceBytes / 8 + 9)
-  )
-  func start<T>(_ array: inout [T]) throws -> UnsafeMutablePointer<T> {
-    try #require(array.withUnsafeMutableBufferPointer { $0.baseAddress })
+  let (x, w) = (draw(layout.count), draw(extents.count(test.input)))
+  let (p, dy) = (draw(extents.count(test.parameter)), draw(layout.count))
+  let request = kernel.memory(threads: 2)
+  var owned: [UnsafeMutableRawPointer] = []
+  defer { for memory in owned { memory.deallocate() } }
+  func bytes(_ count: Int) -> UnsafeMutableRawPointer {
+    owned.append(.allocate(byteCount: max(count, 64), alignment: 64))
+    return owned[owned.count - 1]
   }
-  // The arrays live and stay where they are until the calls are over.
-  try withExtendedLifetime((x, w, p, dy, y, dx, dw, dp, saved, workspace)) {
-    var call = KernelCall()
-    call.threads = 2
-    call.inputs = [UnsafePointer(try start(&x)), UnsafePointer(try start(&w))]
-    call.parameters = [UnsafePointer(try start(&p))]
-    call.outputGradient = UnsafePointer(try start(&dy))
-    call.output = try start(&y)
-    call.inputGradients = [try start(&dx), try start(&dw)]
-    call.parameterGradients = [try start(&dp)]
-    call.saved = UnsafeMutableRawPointer(try start(&saved))
-    call.workspace = UnsafeMutableRawPointer(try start(&workspace))
-    try kernel.forward(call)
-    try kernel.backward(call)
+  func floats(_ values: [Float]) -> UnsafeMutablePointer<Float> {
+    let memory = bytes(4 * values.count).assumingMemoryBound(to: Float.self)
+    memory.update(from: values, count: values.count)
+    return memory
   }
+  func unwritten(like values: [Float]) -> UnsafeMutablePointer<Float> {
+    floats(values.map { _ in .nan })
+  }
+  func read(_ memory: UnsafeMutablePointer<Float>, like values: [Float]) -> [Float] {
+    Array(UnsafeBufferPointer(start: memory, count: values.count))
+  }
+  let (y, dx) = (unwritten(like: x), unwritten(like: x))
+  let (dw, dp) = (unwritten(like: w), unwritten(like: p))
+  var call = KernelCall()
+  call.threads = 2
+  call.inputs = [UnsafePointer(floats(x)), UnsafePointer(floats(w))]
+  call.parameters = [UnsafePointer(floats(p))]
+  call.outputGradient = UnsafePointer(floats(dy))
+  call.output = y
+  call.inputGradients = [dx, dw]
+  call.parameterGradients = [dp]
+  call.saved = bytes(request.savedBytes)
+  call.workspace = bytes(request.workspaceBytes)
+  try kernel.forward(call)
+  try kernel.backward(call)
   let reference = try Reference(program: program, layout: layout)
   let values = Reference.Values(
     inputs: [x.map(Double.init), w.map(Double.init)], parameters: [p.map(Double.init)],
     outputGradient: dy.map(Double.init))
   let expected = reference.forward(values).merging(reference.backward(values)) { $1 }
-  let found = ["y": y, "input:x": dx, "second:w": dw, "parameter:p": dp]
+  let found = [
+    "y": read(y, like: x), "input:x": read(dx, like: x), "second:w": read(dw, like: w),
+    "parameter:p": read(dp, like: p),
+  ]
   for (name, values) in found {
     let exact = try #require(expected[name])
     let bound = 2e-6 * max(exact.map(abs).max() ?? 0, 1)

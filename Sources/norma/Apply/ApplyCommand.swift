@@ -74,12 +74,12 @@ struct ApplyCommand: ParsableCommand {
   }
 
   private func run(in registry: NormRegistry, threads: Int) throws {
+    let others = try Settings.pairs(
+      second, option: "--second", example: "--second condition=c.npy")
+    let given = try Settings.pairs(parameters, option: "--param", example: "--param gamma=g.npy")
     let job = try ApplyJob(
       spec: Settings.norm(name, hyper: hyper), registry: registry,
-      input: input, grad: grad,
-      second: Settings.pairs(second, option: "--second", example: "--second condition=c.npy"),
-      parameters: Settings.pairs(
-        parameters, option: "--param", example: "--param gamma=g.npy"),
+      input: input, grad: grad, second: others, parameters: given,
       buffers: Settings.pairs(buffers, option: "--buffer", example: "--buffer mean=m.npy"),
       axis: Settings.axes(axis), mode: mode)
     // A shape that the norm refuses is found before anything is written.
@@ -90,7 +90,8 @@ struct ApplyCommand: ParsableCommand {
       let folder = try ResultFolder(out)
       return (folder, try job.run(kernel, executor: executor, threads: threads))
     }
-    let files = [input] + [grad].compactMap { $0 } + (second + parameters).map(Self.file)
+    // A buffer may be written over: it goes on from call to call.
+    let files = [input] + [grad].compactMap { $0 } + (others + given).map(\.value)
     for result in results.arrays { try folder.require(result, apartFrom: files) }
     for result in results.arrays { try folder.write(result) }
     job.warnOfLosses(in: results)
@@ -102,11 +103,6 @@ struct ApplyCommand: ParsableCommand {
           StyledText(folder.path(of: $0), .cyan) + StyledText("  float32 \($0.shape)")
         })
     }
-  }
-
-  /// The file of `name=file`.
-  private static func file(_ pair: String) -> String {
-    pair.split(separator: "=", maxSplits: 1).last.map(String.init) ?? pair
   }
 
   /// What `--json` tells.
