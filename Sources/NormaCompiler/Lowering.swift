@@ -7,7 +7,9 @@ struct Lowering {
   let extents: Extents
 
   /// Rewrites the values of a graph together, so that what they share stays shared.
-  func lowered(_ results: [(name: String, value: Expr)]) throws(NormaError) -> [Expr] {
+  func lowered(
+    _ results: [(name: String, value: Expr)]
+  ) throws(NormaError) -> [(name: String, value: Expr)] {
     let graph = try Graph(results)
     let values = graph.rewriting { _, node, operands in
       switch node.kind {
@@ -29,6 +31,7 @@ struct Lowering {
         let sign: Double = if case .map(.sub) = node.kind { -1 } else { 1 }
         return withoutOpposites(
           terms(of: operands[0], sign: 1) + terms(of: operands[1], sign: sign))
+      case .map(.pow): return power(operands[0], operands[1].constantValue)
       case .count(let roles) where extents.count(roles) == 1: return .constant(1)
       case .reduce(let reduction, let roles) where extents.count(roles) == 1:
         // One element: exact, so that a norm of it is exactly zero.
@@ -61,8 +64,20 @@ struct Lowering {
     return zip(graph.outputs, values).map { output, value in
       // A statistic over one element kept its operand's roles; a small result must lose them.
       let extra = value.domain.subtracting(graph.nodes[output.node].domain)
-      return TileNodes.isTensorResult(output.name) || extra.isEmpty
-        ? value : value.reduced(.sum, over: extra)
+      let isDone = TileNodes.isTensorResult(output.name) || extra.isEmpty
+      return (output.name, isDone ? value : value.reduced(.sum, over: extra))
+    }
+  }
+
+  /// A whole power as products; nil where there would be many, or many roundings.
+  private func power(_ x: Expr, _ exponent: Double?) -> Expr? {
+    switch exponent {
+    case -1: 1 / x
+    // No reciprocal of a square, which may be past what floats hold where its reciprocal is not.
+    case -2: (1 / x).square()
+    case 3: x.square() * x
+    case 4: x.square().square()
+    default: nil
     }
   }
 

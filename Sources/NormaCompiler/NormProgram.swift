@@ -83,7 +83,10 @@ public struct NormProgram: Sendable {
       + backwardUpdates.map { ("buffer:" + $0.name, $0.value) }
   }
 
-  /// A part of this program: results of its own, made of tensors of its own.
+  /// Whether it is a part of a larger program, whose results are lowered and name saved values by number.
+  var isPart: Bool { part != nil }
+
+  /// A part of this program: results of its own, lowered, made of tensors of its own.
   init(partOf whole: NormProgram, inputs: [String], results: [(name: String, value: Expr)]) {
     self.inputs = inputs.map { ($0, .all) }
     parameters = whole.parameters

@@ -130,8 +130,8 @@ public struct Reference: Sendable {
       case .position(let roles): results.append((0..<extents.count(roles)).map(Double.init))
       case .stopGradient: results.append(operands[0].0)
       case .window(let window):
-        let whole = broadcast(operands[0].0, from: operands[0].1, to: .all)
-        results.append(windowed(whole, window))
+        let near = broadcast(operands[0].0, from: operands[0].1, to: node.domain)
+        results.append(windowed(near, window, along: node.domain))
       case .saved: results.append([])
       case .map(let operation):
         let full = operands.map { broadcast($0.0, from: $0.1, to: node.domain) }
@@ -178,10 +178,11 @@ public struct Reference: Sendable {
   }
 
   /// Sums over neighbours, an axis after the other: a window over space is a box.
-  private func windowed(_ x: [Double], _ window: Window) -> [Double] {
-    let channels = [layout.channelCount]
-    let sizes = [layout.batchCount] + layout.spaceAxes.map { layout.shape[$0] } + channels
-    let axes = window.role == .channel ? [sizes.count - 1] : Array(1..<max(sizes.count - 1, 1))
+  private func windowed(_ x: [Double], _ window: Window, along domain: RoleSet) -> [Double] {
+    let batch = extents.count(domain.intersection(.batch))
+    let space = domain.contains(.space) ? layout.spaceAxes.map { layout.shape[$0] } : []
+    let sizes = [batch] + space + [extents.count(domain.intersection(.channel))]
+    let axes = window.role == .channel ? [sizes.count - 1] : Array(1..<sizes.count - 1)
     return axes.reduce(x) { x, axis in
       let inner = sizes[(axis + 1)...].reduce(1, *)
       let n = sizes[axis]

@@ -156,8 +156,8 @@ extension TilePlanner {
           Int(CK_STEP_FLOAT), 0, domain: wide, sliced: sliced, z: high, a: value,
           b: lowArray)
         if lowArray == nil { step.b.offset = -1 }
-        step.c = outside(worker: sliced)
-        if isExact(index) { step.c.offset = -1 }
+        // A plan asks whether a number was outside only where one may be.
+        if isExact(index) { step.c.offset = -1 } else { step.c = outside(worker: sliced) }
         addStep(step, sliced: sliced, stage: nodes.stage[index])
       }
       floatViews[index] = FloatView(high: high, low: lowArray)

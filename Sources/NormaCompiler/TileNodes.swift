@@ -16,17 +16,7 @@ extension Graph {
   /// The nodes that forward computes and backward reads, where the first outputs are forward's:
   /// reductions reachable from both, and buffers, whose values before the step are gone by then.
   func keptForBackward(forwardCount: Int, updated: Set<String>) -> [Int] {
-    func reachable(_ outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
-      var seen = [Bool](repeating: false, count: nodes.count)
-      var pending = outputs.map(\.node)
-      while let index = pending.popLast() {
-        if seen[index] { continue }
-        seen[index] = true
-        if !stop(index) { pending += nodes[index].operands }
-      }
-      return seen
-    }
-    let forward = reachable(outputs.prefix(forwardCount)) { _ in false }
+    let forward = reachable(from: outputs.prefix(forwardCount)) { _ in false }
     func isSaved(_ index: Int) -> Bool {
       if case .buffer(let name) = nodes[index].kind { return updated.contains(name) }
       guard case .reduce(let reduction, let roles) = nodes[index].kind else { return false }
@@ -36,8 +26,20 @@ extension Graph {
       return forward[index]
         || reduction == .mean && variances(of: operand, over: roles).contains { forward[$0] }
     }
-    let backward = reachable(outputs.dropFirst(forwardCount), stop: isSaved)
+    let backward = reachable(from: outputs.dropFirst(forwardCount), stop: isSaved)
     return nodes.indices.filter { isSaved($0) && backward[$0] }
+  }
+
+  /// Which nodes some outputs are made of; what a node where that stops is made of does not count.
+  func reachable(from outputs: ArraySlice<Graph.Output>, stop: (Int) -> Bool) -> [Bool] {
+    var seen = [Bool](repeating: false, count: nodes.count)
+    var pending = outputs.map(\.node)
+    while let index = pending.popLast() {
+      if seen[index] { continue }
+      seen[index] = true
+      if !stop(index) { pending += nodes[index].operands }
+    }
+    return seen
   }
 }
 

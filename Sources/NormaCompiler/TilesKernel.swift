@@ -32,8 +32,16 @@ public final class TilesKernel: NormKernel {
   /// interpreted.
   ///
   /// - Throws: `usage` when the program's splits do not fit the shape; `internal` for a defect.
-  public init(
+  public convenience init(
     program: NormProgram, layout: TensorLayout, native session: NativeSession? = nil
+  ) throws(NormaError) {
+    try self.init(program, layout, session, savedOffsets: [])
+  }
+
+  /// The same; a part of a larger program reads and writes saved values at offsets in doubles.
+  init(
+    _ program: NormProgram, _ layout: TensorLayout, _ session: NativeSession?,
+    savedOffsets: [Int]
   ) throws(NormaError) {
     let extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
@@ -43,12 +51,12 @@ public final class TilesKernel: NormKernel {
     slots = TensorSlots(program)
     let forward = program.forwardResults
     let backward = program.backwardResults
-    let lowered = try Lowering(extents: extents).lowered(forward + backward)
-    let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
-    let joint = try Graph(program.fusion.surrounding(named))
+    let results = forward + backward
+    let lowered = program.isPart ? results : try Lowering(extents: extents).lowered(results)
+    let joint = try Graph(program.fusion.surrounding(lowered))
     let updated = Set(program.updates.map(\.name))
     let saved = joint.keptForBackward(forwardCount: forward.count, updated: updated)
-    var offsets: [Int] = []
+    var offsets = savedOffsets
     var total = 0
     for node in saved {
       offsets.append(total)

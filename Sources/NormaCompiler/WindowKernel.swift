@@ -2,51 +2,30 @@ import CKernels
 public import NormaCore
 import NormaGraph
 
-/// Runs a program with windows: parts that are compiled like any program, and between them sums over
-/// neighbours in temporary tensors.
+/// Runs a program with windows, step by step.
 ///
-/// Each operand of a window is a part of its own; what windows give is an input of later parts. Backward
-/// computes forward's windows again, so that nothing but the inputs is kept.
+/// Where nothing is reduced over the batch but gradients of parameters, a few samples go through all steps
+/// of a direction while the caches hold them. Backward computes full-size windows of forward again, so that
+/// only small values are kept.
 public final class WindowKernel: NormKernel {
-  /// A tensor of a call, or a temporary one.
-  private enum Tensor: Hashable {
-    case input(Int), outputGradient, residual, sumGradient
-    case output, sum, inputGradient(Int)
-    case temporary(Int)
-  }
-
-  private enum Step {
-    /// A kernel, what it reads, and where its tensor goes; nil where its results are small ones alone.
-    case part(TilesKernel, [Tensor], Tensor?)
-    /// Boxes go axis by axis and need a place between.
-    case window(Window, from: Tensor, to: Tensor, between: Tensor)
-  }
-
   private let program: NormProgram
   private let layout: TensorLayout
-  private let forwardSteps: [Step]
-  private let backwardSteps: [Step]
-  private let temporaries: Int
+  /// Samples are taken in this many equal parts.
+  private let blocks: Int
+  private let plan: WindowPlan
 
   /// Whether a program sums over neighbours, which then suits the tensor.
   ///
-  /// - Throws: `usage` for windows over several channel axes, second inputs along some roles only, or
-  ///   running buffers: these do not go with windows.
+  /// - Throws: `usage` for windows over several channel axes.
   public static func isNeeded(
     _ program: NormProgram, _ layout: TensorLayout
   ) throws(NormaError) -> Bool {
     let results = program.forwardResults + program.backwardResults
     guard results.contains(where: \.value.hasWindows) else { return false }
-    let windows = try Graph(results).nodes.compactMap { node -> Window? in
-      if case .window(let window) = node.kind { window } else { nil }
+    let isAlongChannels = try Graph(results).nodes.contains { node in
+      if case .window(let window) = node.kind { window.role == .channel } else { false }
     }
-    guard program.updates.isEmpty, program.backwardUpdates.isEmpty, program.secondInputs.isEmpty
-    else {
-      throw NormaError(
-        .usage, "windows do not go with running buffers or with inputs along some roles only",
-        help: "use statistics without windows, or inputs of x's shape")
-    }
-    guard layout.channelAxes.count == 1 || windows.allSatisfy({ $0.role != .channel }) else {
+    guard layout.channelAxes.count == 1 || !isAlongChannels else {
       throw NormaError(
         .usage, "a window over channels needs one channel axis, not \(layout.channelAxes)",
         help: "which neighbours would a channel of several axes have?")
@@ -60,120 +39,16 @@ public final class WindowKernel: NormKernel {
   ) throws(NormaError) {
     self.program = program
     self.layout = layout
-    let dense = try TensorLayout(shape: layout.shape, axis: layout.channelAxes)
-    let count = program.forwardResults.count
-    let results = try program.fusion.surrounding(program.forwardResults + program.backwardResults)
-    var builder = Builder(program, dense, session)
-    forwardSteps = try builder.steps(program.fusion.adding(to: Array(results.prefix(count))))
-    backwardSteps = try builder.steps(Array(results.dropFirst(count)))
-    temporaries = builder.temporaries
-  }
-
-  /// Collects the steps of both directions.
-  private struct Builder {
-    let program: NormProgram
-    let layout: TensorLayout
-    let session: NativeSession?
-    private(set) var temporaries = 0
-
-    init(_ program: NormProgram, _ layout: TensorLayout, _ session: NativeSession?) {
-      self.program = program
-      self.layout = layout
-      self.session = session
-    }
-
-    private func tensor(of kind: Expr.Kind) -> Tensor? {
-      switch kind {
-      case Fusion.residual.kind: .residual
-      case Fusion.sumGradient.kind: .sumGradient
-      case .outputGradient: .outputGradient
-      case .input(let name): program.inputs.firstIndex { $0.name == name }.map(Tensor.input)
-      default: nil
-      }
-    }
-
-    /// Where a result goes; nil for a small one.
-    private func target(of result: String) -> Tensor? {
-      switch result {
-      case "y": .output
-      case "sum": .sum
-      default:
-        program.inputs.firstIndex { "input:" + $0.name == result }.map(Tensor.inputGradient)
-      }
-    }
-
-    private mutating func newTemporary() -> Tensor {
-      temporaries += 1
-      return .temporary(temporaries - 1)
-    }
-
-    mutating func steps(
-      _ results: [(name: String, value: Expr)]
-    ) throws(NormaError) -> [Step] {
-      guard !results.isEmpty else { return [] }
-      let graph = try Graph(results)
-      var steps: [Step] = []
-      // What each node is made of, with leaves and windows as inputs of a part.
-      var rebuilt: [Expr] = []
-      var names: [Tensor: String] = [:]
-      var tensors: [String: Tensor] = [:]
-      func leaf(_ tensor: Tensor) -> Expr {
-        let name = names[tensor] ?? "t\(names.count)"
-        names[tensor] = name
-        tensors[name] = tensor
-        let whole = Expr.input(name)
-        let grouped = graph.splits.groups.map { whole.group($0) } ?? whole
-        return graph.splits.chunkSize.map { grouped.chunk($0) } ?? grouped
-      }
-      for (index, node) in graph.nodes.enumerated() {
-        let operands = node.operands.map { rebuilt[$0] }
-        if let tensor = tensor(of: node.kind) {
-          rebuilt.append(leaf(tensor))
-        } else if case .window(let window) = node.kind {
-          let source: Tensor
-          if case .input(let name) = operands[0].kind, let known = tensors[name] {
-            source = known
-          } else {
-            source = newTemporary()
-            steps.append(try part([("y", operands[0])], tensors, source))
-          }
-          let (target, between) = (newTemporary(), newTemporary())
-          steps.append(.window(window, from: source, to: target, between: between))
-          rebuilt.append(leaf(target))
-        } else {
-          rebuilt.append(graph.rewritten(index, operands))
-        }
-      }
-      var small: [(name: String, value: Expr)] = []
-      for output in graph.outputs {
-        if let target = target(of: output.name) {
-          steps.append(try part([("y", rebuilt[output.node])], tensors, target))
-        } else {
-          small.append((output.name, rebuilt[output.node]))
-        }
-      }
-      if !small.isEmpty { steps.append(try part(small, tensors, nil)) }
-      return steps
-    }
-
-    private func part(
-      _ results: [(name: String, value: Expr)], _ tensors: [String: Tensor], _ target: Tensor?
-    ) throws(NormaError) -> Step {
-      let used = Set(
-        try Graph(results).nodes.compactMap { node -> String? in
-          if case .input(let name) = node.kind { name } else { nil }
-        })
-      // A part that reads no tensor has the shape of one all the same.
-      let inputs = used.isEmpty ? tensors.keys.sorted().prefix(1).map { $0 } : used.sorted()
-      let part = NormProgram(partOf: program, inputs: inputs, results: results)
-      let kernel = try TilesKernel(program: part, layout: layout, native: session)
-      return .part(kernel, inputs.compactMap { tensors[$0] }, target)
-    }
+    blocks = try WindowPlan.blocks(program, layout)
+    var shape = layout.shape
+    if blocks > 1 { shape[0] /= blocks }
+    plan = try WindowPlan(
+      program, try TensorLayout(shape: shape, axis: layout.channelAxes), session)
   }
 
   private var kernels: [TilesKernel] {
-    (forwardSteps + backwardSteps).compactMap {
-      if case .part(let kernel, _, _) = $0 { kernel } else { nil }
+    (plan.forward + plan.backward).compactMap {
+      if case .part(let part) = $0 { part.kernel } else { nil }
     }
   }
 
@@ -182,39 +57,54 @@ public final class WindowKernel: NormKernel {
     kernels.allSatisfy { $0.executor == "native" } ? "native" : "tiles"
   }
 
+  /// Elements of the part of a tensor that goes through the steps together.
+  private var blockCount: Int { layout.count / blocks }
+  private var blockBytes: Int { TilePlan.aligned(4 * blockCount) }
   private var tensorBytes: Int { TilePlan.aligned(4 * layout.count) }
+  private var savedBytes: Int { TilePlan.aligned(8 * plan.savedDoubles) }
 
-  /// Temporaries, dense copies of tensors that are not, and what the parts need.
+  /// Dense copies of what a call may read, and of one result, where tensors are not dense.
+  private var copyCount: Int { layout.isContiguous ? 0 : program.inputs.count + 5 }
+
+  /// Small windows and what backward reads of forward; temporaries, one of them for results that nobody
+  /// wants, dense copies, and what the parts need.
   public func memory(threads: Int) -> KernelMemory {
     let needs = kernels.map { $0.memory(threads: threads) }
     return KernelMemory(
-      savedBytes: 0,
-      workspaceBytes: (temporaries + copyCount) * tensorBytes
+      savedBytes: blocks * savedBytes,
+      workspaceBytes: (plan.temporaries + 1) * blockBytes + copyCount * tensorBytes
         + (needs.map(\.workspaceBytes).max() ?? 0))
   }
 
   /// How many parts and windows each direction has.
   public var planDescription: String? {
-    func line(_ steps: [Step]) -> String {
+    func line(_ steps: [WindowPlan.Step]) -> String {
+      let parts = steps.count { if case .part = $0 { true } else { false } }
       let windows = steps.count { if case .window = $0 { true } else { false } }
-      return "\(steps.count - windows) parts and \(windows) windows between them"
+      let small = steps.count { if case .savedWindow = $0 { true } else { false } }
+      return
+        "\(parts) parts, and between them \(windows) windows over tensors and \(small) over small"
+        + " arrays"
     }
-    return """
-      runs        \(executor)
-      forward     \(line(forwardSteps))
-      backward    \(line(backwardSteps)); forward's windows are computed again
-      """
+    var lines = ["runs        \(executor)"]
+    if !program.fusion.isEmpty { lines.append("fused with  \(program.fusion)") }
+    if blocks > 1 { lines.append("samples     \(blocks) times \(layout.batchCount / blocks)") }
+    lines.append("forward     \(line(plan.forward))")
+    if !plan.backward.isEmpty { lines.append("backward    \(line(plan.backward))") }
+    return lines.joined(separator: "\n")
   }
 
-  /// Writes the output.
+  /// Writes the output, saved values and, in training, the buffers.
   public func forward(_ call: KernelCall) throws(NormaError) {
     guard layout.count > 0 else { return }
-    try run(forwardSteps, call)
+    plan.second.load(call)
+    try run(plan.forward, call)
   }
 
   /// Writes the gradients of inputs and parameters.
   public func backward(_ call: KernelCall) throws(NormaError) {
     if layout.count == 0 {
+      plan.second.clearGradients(call)
       guard !call.accumulate else { return }
       for (leaf, gradient) in zip(program.parameters, call.parameterGradients) {
         let extents = try program.splits.extents(
@@ -223,92 +113,110 @@ public final class WindowKernel: NormKernel {
       }
       return
     }
-    try run(backwardSteps, call)
+    try run(plan.backward, call)
+    plan.second.storeGradients(call)
   }
 
-  /// Dense copies of what a call may read, and of one result.
-  private var copyCount: Int { layout.isContiguous ? 0 : program.inputs.count + 5 }
-
-  private func run(_ steps: [Step], _ call: KernelCall) throws(NormaError) {
+  private func run(_ steps: [WindowPlan.Step], _ call: KernelCall) throws(NormaError) {
     guard let workspace = call.workspace else {
       throw NormaError(.internal, "a kernel was called without workspace")
     }
-    func place(_ number: Int) -> UnsafeMutablePointer<Float> {
-      (workspace + number * tensorBytes).assumingMemoryBound(to: Float.self)
+    let copies = workspace + (plan.temporaries + 1) * blockBytes
+    // Tensors that are not dense are copied once, when first read; a result after the last block.
+    var dense: [WindowPlan.Tensor: UnsafeMutablePointer<Float>] = [:]
+    func copy(_ tensor: WindowPlan.Tensor, _ whole: UnsafeMutablePointer<Float>, isRead: Bool)
+      -> UnsafeMutablePointer<Float>
+    {
+      if let known = dense[tensor] { return known }
+      let place = (copies + dense.count * tensorBytes).assumingMemoryBound(to: Float.self)
+      if isRead { transfer(whole, place, gather: true) }
+      dense[tensor] = place
+      return place
     }
-    func original(_ tensor: Tensor) -> UnsafeMutablePointer<Float>? {
-      switch tensor {
-      case .input(let i): UnsafeMutablePointer(mutating: call.inputs[i])
-      case .outputGradient: call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
-      case .residual: call.residual.map { UnsafeMutablePointer(mutating: $0) }
-      case .sumGradient: call.sumGradient.map { UnsafeMutablePointer(mutating: $0) }
-      case .output: call.output
-      case .sum: call.sum
-      case .inputGradient(let i): call.inputGradients[i]
-      case .temporary(let i): place(i)
+    /// Where a block of a tensor is; nil where the caller has none.
+    func place(_ tensor: WindowPlan.Tensor, block: Int, isRead: Bool)
+      -> UnsafeMutablePointer<Float>?
+    {
+      if case .temporary(let number) = tensor {
+        return (workspace + number * blockBytes).assumingMemoryBound(to: Float.self)
+      }
+      guard let whole = original(tensor, call) else { return nil }
+      let start = layout.isContiguous ? whole : copy(tensor, whole, isRead: isRead)
+      return start + block * blockCount
+    }
+    let unwanted = WindowPlan.Tensor.temporary(plan.temporaries)
+    for block in 0..<blocks {
+      let saved = call.saved.map { $0 + block * savedBytes }
+      for step in steps {
+        switch step {
+        case .ones(let start, let count):
+          saved?.assumingMemoryBound(to: Double.self).advanced(by: start)
+            .update(repeating: 1, count: count)
+        case .savedWindow(let axes, let from, let to, let between):
+          guard let all = saved?.assumingMemoryBound(to: Double.self) else { continue }
+          sum(axes, all + from, all + to, all + between) {
+            ck_window_doubles($0, $1, &$2, Int32(call.threads))
+          }
+        case .window(let axes, let from, let to, let between):
+          guard let source = place(from, block: block, isRead: true),
+            let target = place(to, block: block, isRead: false),
+            let other = place(between, block: block, isRead: false)
+          else { continue }
+          sum(axes, source, target, other) { ck_window_floats($0, $1, &$2, Int32(call.threads)) }
+        case .part(let part):
+          let wanted = part.target.flatMap { place($0, block: block, isRead: false) }
+          // A tensor that nobody wants is made only beside small results.
+          if part.target != nil, wanted == nil, !part.hasSmallResults { continue }
+          var inner = KernelCall()
+          inner.inputs = part.inputs.compactMap { place($0, block: block, isRead: true) }
+            .map { UnsafePointer($0) }
+          inner.parameters = call.parameters
+          inner.buffers = call.buffers
+          inner.hyper = call.hyper
+          inner.parameterGradients = call.parameterGradients
+          inner.accumulate = call.accumulate || block > 0
+          inner.output = wanted ?? place(unwanted, block: block, isRead: false)
+          inner.saved = saved
+          inner.workspace = copies + copyCount * tensorBytes
+          inner.threads = call.threads
+          try part.kernel.forward(inner)
+        }
       }
     }
-    func isApart(_ tensor: Tensor) -> Bool {
-      if case .temporary = tensor { false } else { !layout.isContiguous }
-    }
-    // The first copy is the result's; tensors that are not dense are copied once, when first read.
-    var copies: [Tensor: UnsafeMutablePointer<Float>] = [:]
-    func read(_ tensor: Tensor) -> UnsafePointer<Float>? {
-      guard let whole = original(tensor) else { return nil }
-      guard isApart(tensor) else { return UnsafePointer(whole) }
-      if let copy = copies[tensor] { return UnsafePointer(copy) }
-      let copy = place(temporaries + 1 + copies.count)
-      transfer(whole, copy, gather: true)
-      copies[tensor] = copy
-      return UnsafePointer(copy)
-    }
-    for step in steps {
-      switch step {
-      case .window(let window, let from, let to, let between):
-        guard let source = read(from), let target = original(to), let other = original(between)
-        else { continue }
-        sum(window, source, target, other)
-      case .part(let kernel, let inputs, let target):
-        let wanted = target.flatMap(original)
-        // A result that nobody wants is not made.
-        if target != nil, wanted == nil { continue }
-        let goesApart = target.map(isApart) ?? false
-        var part = KernelCall()
-        part.inputs = inputs.compactMap(read)
-        part.parameters = call.parameters
-        part.buffers = call.buffers
-        part.hyper = call.hyper
-        part.parameterGradients = call.parameterGradients
-        part.accumulate = call.accumulate
-        part.output = goesApart ? place(temporaries) : wanted
-        part.workspace = workspace + (temporaries + copyCount) * tensorBytes
-        part.threads = call.threads
-        try kernel.forward(part)
-        if goesApart, let wanted { transfer(wanted, place(temporaries), gather: false) }
-      }
+    for (tensor, place) in dense where tensor.isResult {
+      if let whole = original(tensor, call) { transfer(whole, place, gather: false) }
     }
   }
 
-  /// Sums along the channel axis, or along each axis of space in turn.
-  private func sum(
-    _ window: Window, _ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>,
-    _ between: UnsafeMutablePointer<Float>
-  ) {
-    let axes = window.role == .channel ? layout.channelAxes : layout.spaceAxes
-    guard !axes.isEmpty else {
-      target.update(from: source, count: layout.count)
-      return
+  private func original(
+    _ tensor: WindowPlan.Tensor, _ call: KernelCall
+  ) -> UnsafeMutablePointer<Float>? {
+    switch tensor {
+    case .input(let i): UnsafeMutablePointer(mutating: call.inputs[i])
+    case .outputGradient: call.outputGradient.map { UnsafeMutablePointer(mutating: $0) }
+    case .residual: call.residual.map { UnsafeMutablePointer(mutating: $0) }
+    case .sumGradient: call.sumGradient.map { UnsafeMutablePointer(mutating: $0) }
+    case .output: call.output
+    case .sum: call.sum
+    case .inputGradient(let i): call.inputGradients[i]
+    case .temporary: nil
     }
+  }
+
+  /// Sums along each axis in turn; the last goes to the target.
+  private func sum<Number>(
+    _ axes: [WindowAxis], _ source: UnsafeMutablePointer<Number>,
+    _ target: UnsafeMutablePointer<Number>, _ between: UnsafeMutablePointer<Number>,
+    _ run: (UnsafeMutablePointer<Number>, UnsafeMutablePointer<Number>, inout ck_window) -> Void
+  ) {
     var from = source
-    // The last goes to the target.
     var to = axes.count % 2 == 1 ? target : between
     for axis in axes {
-      let outer = layout.shape[..<axis].reduce(1, *)
-      let inner = layout.shape[(axis + 1)...].reduce(1, *)
-      ck_window(
-        to, from, Int64(outer), Int64(layout.shape[axis]), Int64(inner), Int64(window.before),
-        Int64(window.after))
-      from = UnsafePointer(to)
+      var window = ck_window(
+        outer: Int64(axis.outer), n: Int64(axis.count), inner: Int64(axis.inner),
+        before: Int64(axis.window.before), after: Int64(axis.window.after))
+      run(to, from, &window)
+      from = to
       to = to == target ? between : target
     }
   }

@@ -89,8 +89,11 @@ final class GuardedMemory {
     return (!isSpoiled(from: base, to: start), !isSpoiled(from: end, to: base + total))
   }
 
-  /// Makes the contents garbage again.
-  func spoil() { spoil(from: start, count: bytes) }
+  /// Makes the contents garbage again, or zeros.
+  func spoil(withZeros: Bool = false) {
+    spoil(from: start, count: bytes)
+    if withZeros { start.initializeMemory(as: UInt8.self, repeating: 0, count: bytes) }
+  }
 
   private func spoil(from: UnsafeMutableRawPointer, count: Int) {
     let words = count / 4

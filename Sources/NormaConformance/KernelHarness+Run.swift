@@ -17,7 +17,7 @@ extension KernelHarness {
     }
     memory.output.memory.spoil()
     memory.saved.spoil()
-    memory.workspace.spoil()
+    memory.workspace.spoil(withZeros: findsZeros)
     memory.protect(true, buffers: mode == .infer, output: false)
     defer { memory.protect(false, buffers: mode == .infer, output: false) }
     try kernel.forward(call())
@@ -45,7 +45,7 @@ extension KernelHarness {
       let name = state.spec.name
       try place(parameterGradients[name], in: tensor, as: "the gradient of '\(name)'")
     }
-    memory.workspace.spoil()
+    memory.workspace.spoil(withZeros: findsZeros)
     var call = call()
     call.accumulate = accumulate
     let tracks = mode == .train && layer.entry.provider.definition?.hasBackward == true

@@ -35,6 +35,8 @@ public final class KernelHarness {
   public var hyper: [Double]
   /// The inputs and parameters whose gradient `backward` is not asked for.
   public var unwantedGradients: Set<String> = []
+  /// Whether a call finds zeros in its workspace rather than NaN: no result may tell.
+  var findsZeros = false
 
   /// The output of the last `forward`.
   public internal(set) var y: [Float] = []

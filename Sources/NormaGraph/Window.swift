@@ -32,7 +32,15 @@ extension Expr {
     return windowed(Window(role: role, before: (n - 1) / 2, after: n / 2))
   }
 
+  /// What does not vary along the role has as many equal neighbours as there are.
   func windowed(_ window: Window) -> Expr {
-    Expr(.window(window), [self], domain: .all)
+    if domain.isSuperset(of: window.role) || constantValue == 1 {
+      return Expr(.window(window), [self], domain: domain.union(window.role))
+    }
+    if domain.isDisjoint(with: window.role) {
+      return self * Expr.constant(1).windowed(window)
+    }
+    // What varies along groups of channels only lies along all channels with 0 added.
+    return (self + Expr.position(window.role).min(0)).windowed(window)
   }
 }

@@ -21,6 +21,16 @@ struct FunctionCase: CustomTestStringConvertible, Sendable {
   static let powers = ["tiles", "native"].map {
     FunctionCase(operation: .pow, bound: 1, executor: $0)
   }
+  /// Roots and products may stand for a power of one exponent.
+  static let powersOfOne = ["tiles", "native"].flatMap { executor in
+    [false, true].map {
+      FunctionCase(operation: .pow, bound: 3.25, executor: executor, isHyper: $0)
+    }
+  }
+  /// Whether the exponent is known only when the kernel runs.
+  var isHyper = false
+
+  func leaf(_ exponent: Double) -> Expr { isHyper ? .hyper("e") : .constant(exponent) }
 }
 
 private let session = NativeSession(
@@ -46,18 +56,22 @@ private final class Map {
   let kernel: TilesKernel
   let layout: TensorLayout
   private let arity: Int
+  private let hyper: [Double]
   private let workspace: UnsafeMutableRawPointer
   private let saved: UnsafeMutableRawPointer
 
-  init(_ test: FunctionCase, count: Int) throws {
-    arity = test.operation.arity
+  /// - Parameter exponent: stands for the second operand.
+  init(_ test: FunctionCase, count: Int, exponent: Double? = nil) throws {
+    arity = exponent == nil ? test.operation.arity : 1
+    hyper = [exponent ?? 0]
     let operands = ["x", "e"].prefix(arity)
     layout = try TensorLayout(
       shape: [(count + Map.width - 1) / Map.width, Map.width], axis: [-1])
     let program = try NormProgram(
-      inputs: operands.map { ($0, .all) }, parameters: [], buffers: [], hyper: [],
-      output: Expr.apply(test.operation, operands.map { .input($0) }), updates: [],
-      gradient: false)
+      inputs: operands.map { ($0, .all) }, parameters: [], buffers: [], hyper: ["e"],
+      output: Expr.apply(
+        test.operation, operands.map { .input($0) } + (exponent.map(test.leaf).map { [$0] } ?? [])),
+      updates: [], gradient: false)
     kernel = try TilesKernel(
       program: program, layout: layout, native: test.executor == "native" ? session : nil)
     session.settle()
@@ -77,6 +91,7 @@ private final class Map {
     var result = [Float](repeating: 0, count: layout.count)
     var call = KernelCall()
     call.threads = 1
+    call.hyper = hyper
     call.workspace = workspace
     call.saved = saved
     try padded[0].withUnsafeBufferPointer { a in
@@ -107,14 +122,17 @@ private func distance(_ value: Float, _ exact: Double) -> Double {
   return abs(reach - exact) * Double(sign: .plus, exponent: 23 - Int(exponent), significand: 1)
 }
 
-private func check(_ test: FunctionCase, _ map: Map, _ operands: [[Float]]) throws -> Double {
+private func check(
+  _ test: FunctionCase, _ map: Map, _ operands: [[Float]], exponent: Double? = nil
+) throws -> Double {
   let results = try map(operands)
   var worst = 0.0
   var place = 0
   for i in results.indices {
     let d = distance(
       results[i],
-      test.operation.evaluate(Double(operands[0][i]), Double(operands[operands.count - 1][i]), 0))
+      test.operation.evaluate(
+        Double(operands[0][i]), exponent ?? Double(operands[operands.count - 1][i]), 0))
     if d > worst {
       worst = d
       place = i
@@ -166,4 +184,26 @@ func powersArePrecise(_ test: FunctionCase) throws {
     worst = max(worst, try check(test, map, operands))
   }
   if everything { print("\(test.testDescription): \(worst) units") }
+}
+
+@Test("Powers of one exponent are those of C's pow", arguments: FunctionCase.powersOfOne)
+func powersOfOneArePrecise(_ test: FunctionCase) throws {
+  var random = RandomSource(seed: 5)
+  let bases =
+    special
+    + (0..<20_000).map { i in
+      i % 2 == 0
+        ? Float(random.normal()) : Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
+    }
+  for quarters in -9...9 {
+    // Quarters up to 2, and whole powers.
+    let exponent =
+      quarters.isMultiple(of: 2) || test.isHyper ? Double(quarters) / 4 : Double(quarters)
+    // The graph itself makes roots of constant halves, of which C's are another at minus infinity.
+    if !test.isHyper, abs(exponent) == 0.5 { continue }
+    let map = try Map(test, count: bases.count, exponent: exponent)
+    _ = try check(test, map, [bases], exponent: exponent)
+  }
+  let map = try Map(test, count: bases.count, exponent: 0.3)
+  _ = try check(test, map, [bases], exponent: Double(Float(0.3)))
 }

@@ -59,21 +59,35 @@ struct WindowTests {
     #expect(error.message.contains(words), "\(error.message)")
   }
 
-  @Test("Several channel axes, and running buffers, are refused with windows")
+  @Test("Several channel axes are refused with windows over channels")
   func refusals() throws {
     try runNorms(
       """
       norm.define("three", { forward = function(x) return x:window("channel", 3) end })
-      norm.define("kept", { buffer = { m = norm.per_channel { 0 } },
-        forward = function(x, s, mode)
-          if mode.train then s.m:track(x:mean("batch", "space"), 0.1) end
-          return x:window("space", 3) - s.m end })
-      local function refused(make, options, words)
-        local ok, message = pcall(function() make():apply(tensor.random(1, { 2, 3, 4 }), options) end)
-        assert(not ok and tostring(message):find(words, 1, true), tostring(message))
-      end
-      refused(norm.three, { axis = { 1, 2 } }, "needs one channel axis, not [1, 2]")
-      refused(norm.kept, { mode = "train" }, "windows do not go with running buffers")
+      local ok, message = pcall(function()
+        norm.three():apply(tensor.random(1, { 2, 3, 4 }), { axis = { 1, 2 } })
+      end)
+      assert(not ok and tostring(message):find("needs one channel axis, not [1, 2]", 1, true), message)
       """)
+  }
+
+  @Test("Windows go with running buffers and with inputs along some roles")
+  func buffers() throws {
+    let registry = NormRegistry.builtIn()
+    let session = try ScriptSession(registry: registry)
+    try runNorms(
+      """
+      norm.define("kept", { buffer = { m = norm.per_channel { 0 } },
+        input = { map = norm.input { "batch", "space" } },
+        forward = function(x, s, mode)
+          local m = x:mean("batch", "space")
+          if mode.train then s.m:track(m, 0.1) end
+          local c = mode.train and x - m or x - s.m
+          return c / (1 + (c ^ 2 * s.map ^ 2):window("space", 3, { mean = true })):sqrt()
+        end })
+      """, in: session)
+    for result in checkNorm(NormSpec("kept"), in: registry) {
+      #expect(result.passed, "\(result)")
+    }
   }
 }

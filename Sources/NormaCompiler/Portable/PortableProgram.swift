@@ -19,9 +19,8 @@ package struct PortableProgram {
     let extents = Self.typical(program.splits)
     let forward = program.forwardResults
     let backward = program.backwardResults
-    let lowered = try Lowering(extents: extents).lowered(forward + backward)
-    let named = zip((forward + backward).map(\.name), lowered).map { (name: $0, value: $1) }
-    let joint = try Graph(Self.withoutVariances(try Graph(named)))
+    let lowered = try Graph(Lowering(extents: extents).lowered(forward + backward))
+    let joint = try Graph(Self.withoutVariances(lowered))
     for case .window in joint.nodes.map(\.kind) {
       throw NormaError(
         .usage, "sums over neighbours have no form in C yet",

@@ -51,7 +51,8 @@ struct NativeBody {
       let value = program.values[index]
       if let operation = value.operation {
         let operands = value.operands.map { vector($0) }.joined(separator: ", ")
-        expression = "nk_\(operation)(\(operands))"
+        let ofOne = operation == "pow" && value.operands[1].isSameAlongRow ? "_one" : ""
+        expression = "nk_\(operation)\(ofOne)(\(operands))"
       } else if let address = value.address {
         let base = NativeBody.offset(address, row: row)
         expression = "iota(\(base) + \(column) * \(address.inner), \(address.inner))"

@@ -398,6 +398,22 @@ struct NativePrelude {
     #define CK_SIGMOID(a) vsigmoid(a)
     #define CK_ERF(a) verf(a)
     #define CK_POW(a, b) vpow(a, b)
+    // a^b where all of b are equal: quarters are roots, and right for zeros and minus infinity too.
+    IN vf nk_pow_one(vf a, vf b) {
+      uf u = {b};
+      const float quarters = u.s[0] * 4;
+      if (!(quarters > -4 && quarters < 8) || quarters != (float)(int)quarters) return vpow(a, b);
+      const int n = (int)__builtin_fabsf(quarters);
+      vf z = bc(1);
+      if (n & 3) {
+        a = nk_if(a == bc(0), bc(0), nk_if(a == bc(-__builtin_inff()), bc(__builtin_inff()), a));
+        const vf root = vsqrt(a);
+        if (n & 1) z = vsqrt(root);
+        if (n & 2) z = z * root;
+      }
+      if (n & 4) z = z * a;
+      return quarters < 0 ? 1 / z : z;
+    }
 
     """
 

@@ -10,6 +10,15 @@ struct NativeProgram {
     case small(Small)
     /// A number by its bits: NaN is itself, and 0 is not -0.
     case constant(UInt32)
+
+    /// Whether it is one number for all of a row.
+    var isSameAlongRow: Bool {
+      switch self {
+      case .constant: true
+      case .small(let small): small.address.inner == 0
+      case .value, .tensor: false
+      }
+    }
   }
 
   /// A small array of floats as tiles address it.

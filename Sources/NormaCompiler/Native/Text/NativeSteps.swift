@@ -74,8 +74,11 @@ enum NativeSteps {
         lines.append("\(values.float(step.b)) = h - h == 0 ? (float)(v - (double)h) : 0;")
       }
       if step.c.offset >= 0 {
+        // What is made for rows that the last slice lacks says nothing.
+        let isRow = step.varying != 0 && step.extent.2 > 1 ? " & (x2 < rows)" : ""
         lines.append("v = v < 0 ? -v : v;")
-        lines.append("outside |= !(v <= \(CK_LARGEST_EXACT)) | (v < 0x1p-126) & (v != 0);")
+        lines.append(
+          "outside |= (!(v <= \(CK_LARGEST_EXACT)) | (v < 0x1p-126) & (v != 0))\(isRow);")
       }
       return lines + ["}"]
     }

@@ -1,0 +1,57 @@
+import Foundation
+import NormaCompiler
+import NormaCore
+import NormaGraph
+import Testing
+
+private let session = NativeSession(
+  environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
+
+/// What machine code makes of the first rows of one endless matrix.
+private func output(_ formula: (Expr) -> Expr, rows: Int) throws -> [Float] {
+  let layout = try TensorLayout(shape: [rows, 40])
+  let program = try NormProgram(
+    inputs: [("x", .all)], parameters: [], buffers: [], hyper: [], output: formula(.input("x")),
+    updates: [], gradient: false)
+  let kernel = try TilesKernel(program: program, layout: layout, native: session)
+  session.settle()
+  #expect(kernel.executor == "native", "\(session.notes)")
+  var random = RandomSource(seed: 9)
+  let x = (0..<layout.count).map { _ in Float(random.normal()) }
+  var y = [Float](repeating: .nan, count: layout.count)
+  let memory = kernel.memory(threads: 1)
+  let workspace = UnsafeMutableRawPointer.allocate(
+    byteCount: max(memory.workspaceBytes, 64), alignment: 64)
+  let saved = UnsafeMutableRawPointer.allocate(
+    byteCount: max(memory.savedBytes, 64), alignment: 64)
+  defer {
+    workspace.deallocate()
+    saved.deallocate()
+  }
+  try x.withUnsafeBufferPointer { x in
+    try y.withUnsafeMutableBufferPointer { y in
+      var call = KernelCall()
+      call.inputs = [x.baseAddress].compactMap { $0 }
+      call.output = y.baseAddress
+      call.workspace = workspace
+      call.saved = saved
+      try kernel.forward(call)
+    }
+  }
+  return y
+}
+
+/// The interpreter rounds elsewhere; where a statistic is past what floats hold it takes over.
+@Test("Rows that the last slice lacks do not send the others to the interpreter")
+func lackingRows() throws {
+  // Nothing, normalised by nothing, is infinite.
+  let formulas: [(Expr) -> Expr] = [
+    { $0 / $0.meanSquare(.channel).sqrt() }, { $0 * $0.meanSquare(.channel).log() },
+  ]
+  for formula in formulas {
+    let whole = try output(formula, rows: 64)
+    for rows in 57...63 {
+      #expect(try output(formula, rows: rows) == Array(whole[..<(rows * 40)]), "\(rows) rows")
+    }
+  }
+}

@@ -1,0 +1,196 @@
+import Foundation
+import NormaCompiler
+import NormaCore
+import NormaGraph
+import Testing
+
+/// A norm with windows, of an input `w` along some roles, parameters of channels and a buffer.
+struct WindowCase: CustomStringConvertible, Sendable {
+  let description: String
+  var input = RoleSet.all
+  var fusion = Fusion()
+  /// A buffer follows this.
+  var tracked: (@Sendable (_ x: Expr) -> Expr)?
+  let formula: @Sendable (_ x: Expr, _ w: Expr, _ p: Expr, _ b: Expr) -> Expr
+
+  private static let space: RoleSet = .space
+  private static let rows: RoleSet = [.batch, .space]
+
+  static let all: [WindowCase] = [
+    WindowCase(
+      description: "of the tensor, over channels",
+      formula: { x, w, p, _ in
+        x * (1 + (x * w).square().window(.channel, 3)).rsqrt() * p
+      }),
+    WindowCase(
+      description: "of windows",
+      formula: { x, w, p, _ in
+        let near = (x - x.mean([.space, .channel])).window(.channel, 2).window(.space, 3)
+        return (near * p + w).tanh()
+      }),
+    WindowCase(
+      description: "of statistics of positions", input: [.batch, .channel],
+      formula: { x, w, p, _ in
+        let c = x - x.mean(.channel).window(.space, 3) / Expr.constant(1).window(.space, 3)
+        return c * (1 + c.meanSquare(.channel).window(.space, 2)).rsqrt() * p + w
+      }),
+    WindowCase(
+      description: "of statistics of channels", input: .channel,
+      formula: { x, w, p, _ in
+        let size = x.norm(2, space).window(.channel, 3)
+        return x / (size + 1) * p + w * x.mean(rows).window(.channel, 2)
+      }),
+    WindowCase(
+      description: "of a map of the batch, which varies along space and channels",
+      formula: { x, w, p, _ in (x - x.mean(.batch).window(.space, 3)) * w * p }),
+    WindowCase(
+      description: "of groups",
+      formula: { x, w, p, _ in
+        let grouped = x.group(3)
+        return (grouped - grouped.mean([.space, .member]).window(.channel, 3)) * w * p
+      }),
+    WindowCase(
+      description: "beside a buffer",
+      tracked: { x in x.mean(rows) },
+      formula: { x, w, p, b in
+        (x - b) * (1 + x.square().window(.space, 3)).rsqrt() * p + w
+      }),
+    WindowCase(
+      description: "with neighbours",
+      fusion: Fusion(
+        addsResidual: true, keepsSum: true, addsSkipGradient: true, activation: .relu),
+      formula: { x, w, p, _ in
+        x * (1 + x.square().window(.channel, 3)).rsqrt() * p
+          + w * x.mean(.channel).window(.space, 3)
+      }),
+  ]
+
+  static let shapes: [(shape: [Int], axis: Int)] = [
+    ([4, 5, 7, 6], 3), ([4, 6, 5, 7], 1), ([5, 6], 1), ([3, 4, 6], 2), ([6, 3, 4], 0),
+    ([1, 2, 9], 2),
+    // Two parts of six samples each, and one part where samples depend on one another.
+    ([12, 90, 63], 2), ([12, 63, 90], 1),
+  ]
+
+  /// Machine code for images in both orders, and for samples in two parts.
+  static let cases = all.flatMap { test in
+    shapes.enumerated().flatMap { number, shape in
+      (number % 6 < 2 ? ["tiles", "native"] : ["tiles"]).map { (test, shape.shape, shape.axis, $0) }
+    }
+  }
+}
+
+private let session = NativeSession(
+  environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
+
+/// What a kernel made of the same numbers, by name.
+private func results(
+  of kernel: any NormKernel, _ test: WindowCase, _ program: NormProgram, _ layout: TensorLayout,
+  threads: Int
+) throws -> [String: [Float]] {
+  let extents = try program.splits.extents(
+    batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+  var owned: [UnsafeMutableRawPointer] = []
+  defer { for memory in owned { memory.deallocate() } }
+  func bytes(_ count: Int) -> UnsafeMutableRawPointer {
+    owned.append(.allocate(byteCount: max(count, 64), alignment: 64))
+    return owned[owned.count - 1]
+  }
+  func floats(_ values: [Float]) -> UnsafeMutablePointer<Float> {
+    let memory = bytes(4 * values.count).assumingMemoryBound(to: Float.self)
+    memory.update(from: values, count: values.count)
+    return memory
+  }
+  var random = RandomSource(seed: 11)
+  func drawn(_ count: Int) -> UnsafeMutablePointer<Float> {
+    floats((0..<count).map { _ in Float(random.normal() + 0.3) })
+  }
+  let (count, inputCount) = (layout.count, extents.count(test.input))
+  let channels = layout.channelCount
+  var places: [(name: String, memory: UnsafeMutablePointer<Float>, count: Int)] = []
+  func result(_ name: String, _ count: Int) -> UnsafeMutablePointer<Float> {
+    places.append((name, floats([Float](repeating: .nan, count: count)), count))
+    return places[places.count - 1].memory
+  }
+  let memory = kernel.memory(threads: threads)
+  var call = KernelCall()
+  call.threads = threads
+  call.saved = bytes(memory.savedBytes)
+  call.workspace = bytes(memory.workspaceBytes)
+  // What was there before makes no difference.
+  call.workspace?.initializeMemory(
+    as: UInt8.self, repeating: threads == 1 ? 0 : 0xff, count: memory.workspaceBytes)
+  let x = drawn(count)
+  call.inputs = [UnsafePointer(x), UnsafePointer(drawn(inputCount))]
+  call.parameters = [UnsafePointer(drawn(channels))]
+  let buffer = drawn(channels)
+  call.buffers = [buffer]
+  places.append(("buffer", buffer, channels))
+  call.output = result("y", count)
+  if test.fusion.addsResidual {
+    call.residual = UnsafePointer(drawn(count))
+    call.sum = result("sum", count)
+  }
+  try kernel.forward(call)
+  if let sum = call.sum { call.inputs[0] = UnsafePointer(sum) }
+  call.outputGradient = UnsafePointer(drawn(count))
+  if test.fusion.addsSkipGradient { call.sumGradient = UnsafePointer(drawn(count)) }
+  call.inputGradients = [result("dx", count), result("dw", inputCount)]
+  call.parameterGradients = [result("dp", channels)]
+  try kernel.backward(call)
+  // Once more, added.
+  call.accumulate = true
+  try kernel.backward(call)
+  return Dictionary(
+    uniqueKeysWithValues: places.map {
+      ($0.name, Array(UnsafeBufferPointer(start: $0.memory, count: $0.count)))
+    })
+}
+
+@Test("Windows agree with Reference", arguments: WindowCase.cases)
+func windowsAgree(
+  _ test: WindowCase, _ shape: [Int], _ axis: Int, _ executor: String
+) throws {
+  let layout = try TensorLayout(shape: shape, axis: [axis])
+  let buffer = Expr.buffer("b", per: .channel)
+  let x = Expr.input("x")
+  let program = try NormProgram(
+    inputs: [("x", .all), ("w", test.input)], parameters: [("p", .channel)],
+    buffers: [("b", .channel)], hyper: [],
+    output: test.formula(
+      x, .input("w", domain: test.input), .parameter("p", per: .channel), buffer),
+    updates: test.tracked.map { [("b", buffer * 0.9 + $0(x) * 0.1)] } ?? [], gradient: true,
+    fusion: test.fusion)
+  #expect(try WindowKernel.isNeeded(program, layout))
+  let kernel = try WindowKernel(
+    program: program, layout: layout, native: executor == "native" ? session : nil)
+  session.settle()
+  #expect(kernel.executor == executor, "\(session.notes)")
+  let exact = try results(
+    of: try ReferenceKernel(program: program, layout: layout), test, program, layout, threads: 1)
+  let found = try results(of: kernel, test, program, layout, threads: 1)
+  for (name, expected) in exact {
+    let values = found[name] ?? []
+    let scale = expected.map(abs).max() ?? 1
+    let worst = zip(values, expected).map { abs($0 - $1) / scale }.max() ?? 0
+    #expect(
+      worst < 2e-6 && values.allSatisfy(\.isFinite) && values.count == expected.count,
+      "\(name): \(worst)")
+  }
+  let onTwo = try results(of: kernel, test, program, layout, threads: 2)
+  #expect(onTwo == found, "two threads, or what was in the workspace, make other bits")
+}
+
+@Test("A few samples go through all steps together, but not where they depend on one another")
+func windowsInParts() throws {
+  let layout = try TensorLayout(shape: [12, 90, 63], axis: [2])
+  func plan(_ formula: (Expr) -> Expr) throws -> String {
+    let program = try NormProgram(
+      inputs: [("x", .all)], parameters: [], buffers: [], hyper: [], output: formula(.input("x")),
+      updates: [], gradient: true)
+    return try WindowKernel(program: program, layout: layout).planDescription ?? ""
+  }
+  #expect(try plan { $0 - $0.window(.channel, 3) }.contains("samples     2 times 6"))
+  #expect(try !plan { $0.window(.channel, 3) - $0.mean(.batch) }.contains("samples"))
+  #expect(try !plan { $0 - $0.mean(.channel).window(.space, 3) }.contains("samples"))
+}
