@@ -43,7 +43,7 @@ public final class TilesKernel: NormKernel {
     _ program: NormProgram, _ layout: TensorLayout, _ session: NativeSession?,
     savedOffsets: [Int]
   ) throws(NormaError) {
-    let extents = try program.splits.extents(
+    var extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
     let program = try program.suited(to: layout, extents)
     self.program = program
@@ -52,7 +52,10 @@ public final class TilesKernel: NormKernel {
     let forward = program.forwardResults
     let backward = program.backwardResults
     let results = forward + backward
-    let lowered = program.isPart ? results : try Lowering(extents: extents).lowered(results)
+    var lowered = program.isPart ? results : try Lowering(extents: extents).lowered(results)
+    if !program.isPart, program.secondInputs.isEmpty {
+      try lowered.takeApart(&extents, MatrixForm(layout), forwardCount: forward.count)
+    }
     let joint = try Graph(program.fusion.surrounding(lowered))
     let updated = Set(program.updates.map(\.name))
     let saved = joint.keptForBackward(forwardCount: forward.count, updated: updated)

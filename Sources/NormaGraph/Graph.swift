@@ -155,3 +155,37 @@ extension Graph {
     }
   }
 }
+
+extension Graph {
+  /// The outputs with chunks as the batch and the samples of a chunk, with their positions, as space: as the
+  /// elements lie where channels are last. Nil where a formula tells samples of a chunk from positions.
+  ///
+  /// - Parameter hasSpace: whether there is more than one position.
+  public func withChunksAsSamples(hasSpace: Bool) -> [(name: String, value: Expr)]? {
+    let inner: RoleSet = [.sample, .space]
+    func moved(_ roles: RoleSet) -> RoleSet? {
+      let within = roles.intersection(inner)
+      guard within.isEmpty || within == inner || !hasSpace && within == .sample else { return nil }
+      return roles.intersection(.channel)
+        .union(roles.contains(.chunk) ? .batch : .none).union(within.isEmpty ? .none : .space)
+    }
+    func moved(_ kind: Expr.Kind) -> Expr.Kind? {
+      switch kind {
+      case .reduce(let reduction, let roles): moved(roles).map { .reduce(reduction, $0) }
+      case .count(let roles): moved(roles).map { .count($0) }
+      case .position(let roles): roles.isDisjoint(with: [.batch, .space]) ? kind : nil
+      case .window: nil
+      default: kind
+      }
+    }
+    var rebuilt: [Expr] = []
+    for node in nodes {
+      guard let kind = moved(node.kind), let domain = moved(node.domain) else { return nil }
+      rebuilt.append(
+        Expr(
+          kind, node.operands.map { rebuilt[$0] }, domain: domain,
+          splits: Splits(groups: splits.groups), place: node.place))
+    }
+    return outputs.map { ($0.name, rebuilt[$0.node]) }
+  }
+}

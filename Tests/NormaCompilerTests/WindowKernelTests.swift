@@ -83,70 +83,6 @@ struct WindowCase: CustomStringConvertible, Sendable {
 private let session = NativeSession(
   environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
 
-/// What a kernel made of the same numbers, by name.
-private func results(
-  of kernel: any NormKernel, _ test: WindowCase, _ program: NormProgram, _ layout: TensorLayout,
-  threads: Int
-) throws -> [String: [Float]] {
-  let extents = try program.splits.extents(
-    batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-  var owned: [UnsafeMutableRawPointer] = []
-  defer { for memory in owned { memory.deallocate() } }
-  func bytes(_ count: Int) -> UnsafeMutableRawPointer {
-    owned.append(.allocate(byteCount: max(count, 64), alignment: 64))
-    return owned[owned.count - 1]
-  }
-  func floats(_ values: [Float]) -> UnsafeMutablePointer<Float> {
-    let memory = bytes(4 * values.count).assumingMemoryBound(to: Float.self)
-    memory.update(from: values, count: values.count)
-    return memory
-  }
-  var random = RandomSource(seed: 11)
-  func drawn(_ count: Int) -> UnsafeMutablePointer<Float> {
-    floats((0..<count).map { _ in Float(random.normal() + 0.3) })
-  }
-  let (count, inputCount) = (layout.count, extents.count(test.input))
-  let channels = layout.channelCount
-  var places: [(name: String, memory: UnsafeMutablePointer<Float>, count: Int)] = []
-  func result(_ name: String, _ count: Int) -> UnsafeMutablePointer<Float> {
-    places.append((name, floats([Float](repeating: .nan, count: count)), count))
-    return places[places.count - 1].memory
-  }
-  let memory = kernel.memory(threads: threads)
-  var call = KernelCall()
-  call.threads = threads
-  call.saved = bytes(memory.savedBytes)
-  call.workspace = bytes(memory.workspaceBytes)
-  // What was there before makes no difference.
-  call.workspace?.initializeMemory(
-    as: UInt8.self, repeating: threads == 1 ? 0 : 0xff, count: memory.workspaceBytes)
-  let x = drawn(count)
-  call.inputs = [UnsafePointer(x), UnsafePointer(drawn(inputCount))]
-  call.parameters = [UnsafePointer(drawn(channels))]
-  let buffer = drawn(channels)
-  call.buffers = [buffer]
-  places.append(("buffer", buffer, channels))
-  call.output = result("y", count)
-  if test.fusion.addsResidual {
-    call.residual = UnsafePointer(drawn(count))
-    call.sum = result("sum", count)
-  }
-  try kernel.forward(call)
-  if let sum = call.sum { call.inputs[0] = UnsafePointer(sum) }
-  call.outputGradient = UnsafePointer(drawn(count))
-  if test.fusion.addsSkipGradient { call.sumGradient = UnsafePointer(drawn(count)) }
-  call.inputGradients = [result("dx", count), result("dw", inputCount)]
-  call.parameterGradients = [result("dp", channels)]
-  try kernel.backward(call)
-  // Once more, added.
-  call.accumulate = true
-  try kernel.backward(call)
-  return Dictionary(
-    uniqueKeysWithValues: places.map {
-      ($0.name, Array(UnsafeBufferPointer(start: $0.memory, count: $0.count)))
-    })
-}
-
 @Test("Windows agree with Reference", arguments: WindowCase.cases)
 func windowsAgree(
   _ test: WindowCase, _ shape: [Int], _ axis: Int, _ executor: String
@@ -166,18 +102,11 @@ func windowsAgree(
     program: program, layout: layout, native: executor == "native" ? session : nil)
   session.settle()
   #expect(kernel.executor == executor, "\(session.notes)")
-  let exact = try results(
-    of: try ReferenceKernel(program: program, layout: layout), test, program, layout, threads: 1)
-  let found = try results(of: kernel, test, program, layout, threads: 1)
-  for (name, expected) in exact {
-    let values = found[name] ?? []
-    let scale = expected.map(abs).max() ?? 1
-    let worst = zip(values, expected).map { abs($0 - $1) / scale }.max() ?? 0
-    #expect(
-      worst < 2e-6 && values.allSatisfy(\.isFinite) && values.count == expected.count,
-      "\(name): \(worst)")
-  }
-  let onTwo = try results(of: kernel, test, program, layout, threads: 2)
+  let exact = try kernelResults(
+    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
+  let found = try kernelResults(kernel, program, layout, threads: 1)
+  expectClose(found, exact)
+  let onTwo = try kernelResults(kernel, program, layout, threads: 2)
   #expect(onTwo == found, "two threads, or what was in the workspace, make other bits")
 }
 
