@@ -63,9 +63,8 @@ static int64_t parts_of_axis(const ck_window *w) {
       int64_t low = w->before - i, high = w->n - i + w->before; \
       low = low < 0 ? 0 : low < size ? low : size; \
       high = high < size ? high : size; \
-      const T *from = a + i - w->before; \
       for (int64_t k = 0; k < low; k++) near[k] = 0; \
-      CK_VECTOR for (int64_t k = low; k < high; k++) near[k] = from[k]; \
+      CK_VECTOR for (int64_t k = low; k < high; k++) near[k] = a[i - w->before + k]; \
       for (int64_t k = high; k < size; k++) near[k] = 0; \
       sums_to_##T(z + i, near, count, around + 1, 1); \
     } \

@@ -4,9 +4,9 @@ import NormaGraph
 extension [(name: String, value: Expr)] {
   /// Rewrites lowered results such that slices of the tensor are complete in themselves where they were not.
   ///
-  /// A chunk of the batch becomes a sample where that is how the elements lie, and statistics are a large part
-  /// of the work; measured. What running statistics get,
-  /// the mean over samples of what each sample found, becomes a mean over the tensor.
+  /// Chunks of the batch become samples, and the samples of a chunk positions, where that is how the elements
+  /// lie, and the rows of a chunk are few (with more, passes over the whole were measured to be as fast).
+  /// Means over samples of what each sample found, which running statistics get, become means over the tensor.
   mutating func takeApart(
     _ extents: inout Extents, _ form: MatrixForm, forwardCount: Int
   ) throws(NormaError) {

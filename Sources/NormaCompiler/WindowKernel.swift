@@ -5,8 +5,8 @@ import NormaGraph
 /// Runs a program with windows, step by step.
 ///
 /// Where nothing is reduced over the batch but gradients of parameters, a few samples go through all steps
-/// of a direction while the caches hold them. Backward computes full-size windows of forward again, so that
-/// only small values are kept.
+/// of a direction while the caches hold them. Backward computes full-size windows of forward again. What is
+/// kept are small values: windows, what they are of, and those of backward have their place there too.
 public final class WindowKernel: NormKernel {
   private let program: NormProgram
   private let layout: TensorLayout
@@ -37,6 +37,9 @@ public final class WindowKernel: NormKernel {
   public init(
     program: NormProgram, layout: TensorLayout, native session: NativeSession? = nil
   ) throws(NormaError) {
+    let extents = try program.splits.extents(
+      batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
+    let program = try program.suited(to: layout, extents)
     self.program = program
     self.layout = layout
     blocks = try WindowPlan.blocks(program, layout)
@@ -63,11 +66,15 @@ public final class WindowKernel: NormKernel {
   private var tensorBytes: Int { TilePlan.aligned(4 * layout.count) }
   private var savedBytes: Int { TilePlan.aligned(8 * plan.savedDoubles) }
 
-  /// Dense copies of what a call may read, and of one result, where tensors are not dense.
-  private var copyCount: Int { layout.isContiguous ? 0 : program.inputs.count + 5 }
+  /// Dense copies of what a direction reads and writes, where tensors are not dense: beside the inputs a
+  /// residual and two results; or two gradients that arrive, and one of each input.
+  private var copyCount: Int {
+    let inputs = program.inputs.count
+    return layout.isContiguous ? 0 : max(inputs + 3, 2 * inputs + 2)
+  }
 
-  /// Small windows and what backward reads of forward; temporaries, one of them for results that nobody
-  /// wants, dense copies, and what the parts need.
+  /// Small windows and what they are of, of both directions; temporaries, one of them for results that
+  /// nobody wants, dense copies, and what the parts need.
   public func memory(threads: Int) -> KernelMemory {
     let needs = kernels.map { $0.memory(threads: threads) }
     return KernelMemory(
@@ -170,6 +177,9 @@ public final class WindowKernel: NormKernel {
           var inner = KernelCall()
           inner.inputs = part.inputs.compactMap { place($0, block: block, isRead: true) }
             .map { UnsafePointer($0) }
+          guard inner.inputs.count == part.inputs.count else {
+            throw NormaError(.internal, "a fused kernel was called without its neighbours")
+          }
           inner.parameters = call.parameters
           inner.buffers = call.buffers
           inner.hyper = call.hyper

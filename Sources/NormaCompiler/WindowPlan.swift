@@ -49,11 +49,11 @@ struct WindowPlan {
 
   /// Plans a program for a dense tensor that it suits.
   init(
-    _ whole: NormProgram, _ layout: TensorLayout, _ session: NativeSession?
+    _ program: NormProgram, _ layout: TensorLayout, _ session: NativeSession?
   ) throws(NormaError) {
-    extents = try whole.splits.extents(
+    extents = try program.splits.extents(
       batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-    program = try whole.suited(to: layout, extents)
+    self.program = program
     self.layout = layout
     self.session = session
     second = SecondInputs(program, extents, offsets: &offsets, total: &savedDoubles)
@@ -83,6 +83,8 @@ struct WindowPlan {
   private struct Stage {
     var tensors: [(target: Tensor, value: Expr)] = []
     var small: [(name: String, value: Expr)] = []
+    /// Buffers change when nobody reads them any more.
+    var buffers: [(name: String, value: Expr)] = []
     var windows: [Step] = []
   }
 
@@ -95,6 +97,9 @@ struct WindowPlan {
     var rebuilt: [Expr] = []
     /// After how many rounds of windows each node is known.
     var rounds: [Int] = []
+    /// Where nodes are that windows are of.
+    var sources: [Int: Tensor] = [:]
+    var savedSources: [Int: Int] = [:]
     /// What stands behind the leaves.
     private(set) var tensors: [String: Tensor] = [:]
 
@@ -156,17 +161,20 @@ struct WindowPlan {
       let number = newSaved(domain)
       kept[index] = .saved(number, domain: domain)
       let before = direction.leaf(graph.expressions[index])
-      direction.stages[direction.stages.count - 1].small.append(("saved:\(number)", before))
+      direction.stages[direction.stages.count - 1].buffers.append(("saved:\(number)", before))
     }
     var steps: [Step] = []
     for stage in direction.stages {
-      // Small results are made beside the first tensor.
-      var small = stage.small
-      for tensor in stage.tensors {
-        steps.append(.part(try part(small, direction.tensors, tensor)))
-        small = []
+      // Small results are made beside the first tensor, buffers beside the last.
+      for (number, tensor) in stage.tensors.enumerated() {
+        let isLast = number == stage.tensors.count - 1
+        let beside = (number == 0 ? stage.small : []) + (isLast ? stage.buffers : [])
+        steps.append(.part(try part(beside, direction.tensors, tensor)))
       }
-      if !small.isEmpty { steps.append(.part(try part(small, direction.tensors, nil))) }
+      let alone = stage.small + stage.buffers
+      if stage.tensors.isEmpty, !alone.isEmpty {
+        steps.append(.part(try part(alone, direction.tensors, nil)))
+      }
       steps += stage.windows
     }
     return steps
@@ -191,24 +199,32 @@ struct WindowPlan {
     if direction.stages.count == round + 1 { direction.stages.append(Stage()) }
     if node.domain == .all {
       let source: Tensor
-      if let known = direction.tensor(operand) {
+      if let known = direction.tensor(operand) ?? direction.sources[node.operands[0]] {
         source = known
       } else {
         source = newTemporary()
+        direction.sources[node.operands[0]] = source
         direction.stages[round].tensors.append((source, operand))
       }
-      let (target, between) = (newTemporary(), newTemporary())
+      let target = newTemporary()
+      let between = axes.count > 1 ? newTemporary() : target
       direction.stages[round].windows.append(
         .window(axes, from: source, to: target, between: between))
       return direction.leaf(target)
     }
-    let (source, target) = (newSaved(node.domain), newSaved(node.domain))
+    let source: Int
     if operand.constantValue == 1 {
+      source = newSaved(node.domain)
       direction.stages[round].windows.append(
         .ones(at: offsets[source], count: extents.count(node.domain)))
+    } else if let known = direction.savedSources[node.operands[0]] {
+      source = known
     } else {
+      source = newSaved(node.domain)
+      direction.savedSources[node.operands[0]] = source
       direction.stages[round].small.append(("saved:\(source)", operand))
     }
+    let target = newSaved(node.domain)
     let between = axes.count > 1 ? newSaved(node.domain) : source
     direction.stages[round].windows.append(
       .savedWindow(axes, from: offsets[source], to: offsets[target], between: offsets[between]))
@@ -227,11 +243,10 @@ struct WindowPlan {
         ofInput: String(output.name.dropFirst("second:".count)), along: value.domain, program,
         extents, offsets: &offsets, total: &savedDoubles)
       direction.stages[round].small.append(("saved:\(number)", value))
+    } else if output.name.hasPrefix("buffer:") {
+      direction.stages[direction.stages.count - 1].buffers.append((output.name, value))
     } else {
-      // Buffers change when nobody reads them any more.
-      let isBuffer = output.name.hasPrefix("buffer:")
-      direction.stages[isBuffer ? direction.stages.count - 1 : round].small
-        .append((output.name, value))
+      direction.stages[round].small.append((output.name, value))
     }
   }
 
@@ -295,6 +310,7 @@ extension WindowPlan {
     else { return 1 }
     let results = program.forwardResults + program.backwardResults
     let graph = try Graph(results)
+    guard graph.splits.chunkSize == nil else { return 1 }
     let sums = Set(graph.outputs.filter { $0.name.hasPrefix("parameter:") }.map(\.node))
     var hasWindows = false
     for (index, node) in graph.nodes.enumerated() {
@@ -316,9 +332,10 @@ extension WindowPlan {
       }
     }
     guard hasWindows, areSums else { return 1 }
-    let most = Swift.max(1, blockCount / (layout.count / samples))
-    let block = (1...Swift.min(most, samples)).last { samples % $0 == 0 } ?? 1
-    return samples / block
+    // Not so few that one thread does them, nor so many that the sums of parts, which are floats, round often.
+    let least = Swift.max(
+      blockCount / 2 * samples / layout.count, sums.isEmpty ? 1 : samples / 64, 1)
+    return samples / ((least...samples).first { samples % $0 == 0 } ?? samples)
   }
 
   /// Elements of a tensor of which the second-level caches of two cores hold a handful of tensors.

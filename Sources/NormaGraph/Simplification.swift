@@ -4,8 +4,9 @@ public import NormaCore
 ///
 /// A plain formula in a script thereby becomes as accurate as a built-in: `mean(square(x))` is one
 /// reduction, `mean(square(x - mean(x)))` and `mean(x²) - mean(x)²` are the variance, which is also what
-/// a mean subtracted in part leaves beside the rest of it, a sum over its count is a mean, and
-/// `sqrt(sum(square(x)))` is the 2-norm, whose derivative at 0 is 0.
+/// a mean subtracted in part leaves beside the rest of it, a sum over its count is a mean,
+/// `sqrt(sum(square(x)))` is the 2-norm, whose derivative at 0 is 0, and a mixture of means is subtracted part
+/// by part.
 enum Simplification {
   static func simplify(_ operation: Elementwise, _ operands: [Expr]) -> Expr? {
     if operands.contains(where: { $0.failure != nil }) { return nil }
@@ -31,6 +32,7 @@ enum Simplification {
       {
         return a.operands[0].variance(roles)
       }
+      return Mixture.subtracted(from: a, b)
     case .mul:
       if a.constantValue == 1 { return b }
       if b.constantValue == 1 { return a }

@@ -70,6 +70,11 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     let b: Expr = (x.square() + Expr.constant(1)).pow(.constant(0.3))
     return a * b * gamma.sign()
   }
+  /// Exponents of rows and of channels: a vector may hold the end of a row and the beginning of another.
+  static let powersOfEach: Formula = { x in
+    let base: Expr = x.abs() + Expr.constant(0.5)
+    return base.pow(x.mean(.channel)) * base.pow(gamma) + base.pow(x.mean(.space) + gamma)
+  }
   static let perSample: Formula = { x in
     let roles: RoleSet = [.space, .channel]
     return (x - x.mean(roles)) * (x.variance(roles) + epsilon).rsqrt() * gamma
@@ -156,6 +161,7 @@ struct FormulaCase: CustomStringConvertible, Sendable {
     ("third moment", thirdMoment),
     ("gated channels", gatedChannels),
     ("mean length", meanLength),
+    ("powers of each row and channel", powersOfEach),
   ]
   static let grouped: [(String, Formula)] = [
     ("groups", groups),

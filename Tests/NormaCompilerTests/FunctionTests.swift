@@ -195,10 +195,10 @@ func powersOfOneArePrecise(_ test: FunctionCase) throws {
       i % 2 == 0
         ? Float(random.normal()) : Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
     }
-  for quarters in -9...9 {
-    // Quarters up to 2, and whole powers.
-    let exponent =
-      quarters.isMultiple(of: 2) || test.isHyper ? Double(quarters) / 4 : Double(quarters)
+  // Whole powers, quarters, and others.
+  let exponents =
+    (-4...4).map(Double.init) + [-1.25, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.25, 1.75]
+  for exponent in exponents {
     // The graph itself makes roots of constant halves, of which C's are another at minus infinity.
     if !test.isHyper, abs(exponent) == 0.5 { continue }
     let map = try Map(test, count: bases.count, exponent: exponent)

@@ -37,6 +37,7 @@ func kernelResults(
   var call = KernelCall()
   call.threads = threads
   call.saved = bytes(memory.savedBytes)
+  call.saved?.initializeMemory(as: UInt8.self, repeating: 0xff, count: memory.savedBytes)
   call.workspace = bytes(memory.workspaceBytes)
   // What was there before makes no difference.
   call.workspace?.initializeMemory(

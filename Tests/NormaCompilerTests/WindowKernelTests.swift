@@ -9,6 +9,8 @@ struct WindowCase: CustomStringConvertible, Sendable {
   let description: String
   var input = RoleSet.all
   var fusion = Fusion()
+  /// Whether samples do not depend on one another, and windows are of the tensor.
+  var isInParts = false
   /// A buffer follows this.
   var tracked: (@Sendable (_ x: Expr) -> Expr)?
   let formula: @Sendable (_ x: Expr, _ w: Expr, _ p: Expr, _ b: Expr) -> Expr
@@ -18,12 +20,12 @@ struct WindowCase: CustomStringConvertible, Sendable {
 
   static let all: [WindowCase] = [
     WindowCase(
-      description: "of the tensor, over channels",
+      description: "of the tensor, over channels", isInParts: true,
       formula: { x, w, p, _ in
         x * (1 + (x * w).square().window(.channel, 3)).rsqrt() * p
       }),
     WindowCase(
-      description: "of windows",
+      description: "of windows", isInParts: true,
       formula: { x, w, p, _ in
         let near = (x - x.mean([.space, .channel])).window(.channel, 2).window(.space, 3)
         return (near * p + w).tanh()
@@ -59,6 +61,7 @@ struct WindowCase: CustomStringConvertible, Sendable {
       description: "with neighbours",
       fusion: Fusion(
         addsResidual: true, keepsSum: true, addsSkipGradient: true, activation: .relu),
+      isInParts: true,
       formula: { x, w, p, _ in
         x * (1 + x.square().window(.channel, 3)).rsqrt() * p
           + w * x.mean(.channel).window(.space, 3)
@@ -102,6 +105,9 @@ func windowsAgree(
     program: program, layout: layout, native: executor == "native" ? session : nil)
   session.settle()
   #expect(kernel.executor == executor, "\(session.notes)")
+  if test.isInParts, layout.batchCount == 12 {
+    #expect(kernel.planDescription?.contains("samples     2 times 6") == true)
+  }
   let exact = try kernelResults(
     try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
   let found = try kernelResults(kernel, program, layout, threads: 1)
@@ -121,5 +127,6 @@ func windowsInParts() throws {
   }
   #expect(try plan { $0 - $0.window(.channel, 3) }.contains("samples     2 times 6"))
   #expect(try !plan { $0.window(.channel, 3) - $0.mean(.batch) }.contains("samples"))
+  #expect(try !plan { $0.chunk(4).window(.channel, 3) }.contains("samples"))
   #expect(try !plan { $0 - $0.mean(.channel).window(.space, 3) }.contains("samples"))
 }

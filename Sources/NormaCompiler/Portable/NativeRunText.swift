@@ -61,7 +61,9 @@ struct NativeRunText {
     // Where each saved value starts.
     var offsets: [String] = []
     for k in 0..<plan.savedOffsets.count {
-      guard let offset = line({ Double($0.savedOffsets.buffer[k]) }) else { return nil }
+      guard let offset = line({ Double($0.savedOffsets.buffer[k]) }), offset.isWhole else {
+        return nil
+      }
       offsets.append(offset.integer)
     }
     lines.append("const i64 offsets[] = {\((offsets + ["0"]).joined(separator: ", "))};")

@@ -76,7 +76,7 @@ package struct NativeSpecial {
     else { return nil }
     var all = lines + run.text
     let savedDoubles = kernels.map { Double($0.savedDoubles) }
-    guard let saved = Affine(savedDoubles, batches) else { return nil }
+    guard let saved = Affine(savedDoubles, batches), saved.isWhole else { return nil }
     var backwardFields = "0, 0, 0, 0"
     if backward.count == 3 {
       guard let lines = NativeText.functions(backward[0], prefix: name + "_b", lanes),
@@ -118,6 +118,9 @@ struct Affine {
     self.start = start
     self.slope = slope
   }
+
+  /// Whether it is a whole number of any batch.
+  var isWhole: Bool { start == start.rounded() && slope == slope.rounded() }
 
   /// The number as C, of `batch`.
   var text: String { slope == 0 ? "\(start)" : "(\(start) + \(slope) * (double)batch)" }

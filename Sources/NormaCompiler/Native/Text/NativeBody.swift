@@ -51,7 +51,7 @@ struct NativeBody {
       let value = program.values[index]
       if let operation = value.operation {
         let operands = value.operands.map { vector($0) }.joined(separator: ", ")
-        let ofOne = operation == "pow" && value.operands[1].isSameAlongRow ? "_one" : ""
+        let ofOne = operation == "pow" && value.operands[1].isOne ? "_one" : ""
         expression = "nk_\(operation)\(ofOne)(\(operands))"
       } else if let address = value.address {
         let base = NativeBody.offset(address, row: row)

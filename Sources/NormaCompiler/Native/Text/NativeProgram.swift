@@ -11,11 +11,11 @@ struct NativeProgram {
     /// A number by its bits: NaN is itself, and 0 is not -0.
     case constant(UInt32)
 
-    /// Whether it is one number for all of a row.
-    var isSameAlongRow: Bool {
+    /// Whether it is one number for all that a vector may hold: of rows that follow one another, too.
+    var isOne: Bool {
       switch self {
       case .constant: true
-      case .small(let small): small.address.inner == 0
+      case .small(let small): small.address.inner == 0 && small.address.row == 0
       case .value, .tensor: false
       }
     }
