@@ -19,29 +19,7 @@ private func output(
     program: program, layout: layout, native: executor == "native" ? session : nil)
   session.settle()
   #expect(kernel.executor == executor, "\(session.notes)")
-  var random = RandomSource(seed: 9)
-  let x = (0..<layout.count).map { _ in Float(random.normal()) }
-  var y = [Float](repeating: .nan, count: layout.count)
-  let memory = kernel.memory(threads: 1)
-  let workspace = UnsafeMutableRawPointer.allocate(
-    byteCount: max(memory.workspaceBytes, 64), alignment: 64)
-  let saved = UnsafeMutableRawPointer.allocate(
-    byteCount: max(memory.savedBytes, 64), alignment: 64)
-  defer {
-    workspace.deallocate()
-    saved.deallocate()
-  }
-  try x.withUnsafeBufferPointer { x in
-    try y.withUnsafeMutableBufferPointer { y in
-      var call = KernelCall()
-      call.inputs = [x.baseAddress].compactMap { $0 }
-      call.output = y.baseAddress
-      call.workspace = workspace
-      call.saved = saved
-      try kernel.forward(call)
-    }
-  }
-  return y
+  return try #require(try kernelResults(kernel, program, layout, threads: 1)["y"])
 }
 
 /// The interpreter rounds elsewhere; where a statistic is past what floats hold it takes over.

@@ -64,58 +64,7 @@ func secondInputsAgree(
     program: program, layout: layout, native: executor == "native" ? session : nil)
   session.settle()
   #expect(kernel.executor == executor, "\(session.notes)")
-
-  let extents = try program.splits.extents(
-    batch: layout.batchCount, space: layout.spaceCount, channels: layout.channelCount)
-  var random = RandomSource(seed: 7)
-  func draw(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.normal() + 0.2) } }
-  let (x, w) = (draw(layout.count), draw(extents.count(test.input)))
-  let (p, dy) = (draw(extents.count(test.parameter)), draw(layout.count))
-  let request = kernel.memory(threads: 2)
-  var owned: [UnsafeMutableRawPointer] = []
-  defer { for memory in owned { memory.deallocate() } }
-  func bytes(_ count: Int) -> UnsafeMutableRawPointer {
-    owned.append(.allocate(byteCount: max(count, 64), alignment: 64))
-    return owned[owned.count - 1]
-  }
-  func floats(_ values: [Float]) -> UnsafeMutablePointer<Float> {
-    let memory = bytes(4 * values.count).assumingMemoryBound(to: Float.self)
-    memory.update(from: values, count: values.count)
-    return memory
-  }
-  func unwritten(like values: [Float]) -> UnsafeMutablePointer<Float> {
-    floats(values.map { _ in .nan })
-  }
-  func read(_ memory: UnsafeMutablePointer<Float>, like values: [Float]) -> [Float] {
-    Array(UnsafeBufferPointer(start: memory, count: values.count))
-  }
-  let (y, dx) = (unwritten(like: x), unwritten(like: x))
-  let (dw, dp) = (unwritten(like: w), unwritten(like: p))
-  var call = KernelCall()
-  call.threads = 2
-  call.inputs = [UnsafePointer(floats(x)), UnsafePointer(floats(w))]
-  call.parameters = [UnsafePointer(floats(p))]
-  call.outputGradient = UnsafePointer(floats(dy))
-  call.output = y
-  call.inputGradients = [dx, dw]
-  call.parameterGradients = [dp]
-  call.saved = bytes(request.savedBytes)
-  call.workspace = bytes(request.workspaceBytes)
-  try kernel.forward(call)
-  try kernel.backward(call)
-  let reference = try Reference(program: program, layout: layout)
-  let values = Reference.Values(
-    inputs: [x.map(Double.init), w.map(Double.init)], parameters: [p.map(Double.init)],
-    outputGradient: dy.map(Double.init))
-  let expected = reference.forward(values).merging(reference.backward(values)) { $1 }
-  let found = [
-    "y": read(y, like: x), "input:x": read(dx, like: x), "second:w": read(dw, like: w),
-    "parameter:p": read(dp, like: p),
-  ]
-  for (name, values) in found {
-    let exact = try #require(expected[name])
-    let bound = 2e-6 * max(exact.map(abs).max() ?? 0, 1)
-    let errors = zip(values, exact).map { abs(Double($0) - $1) }
-    #expect(values.count == exact.count && errors.allSatisfy { $0 < bound }, "\(name)")
-  }
+  let exact = try kernelResults(
+    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
+  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact)
 }
