@@ -1,4 +1,5 @@
 import NormaGraph
+import NormaSystem
 public import NormaCore
 public import NormaNorms
 
@@ -55,9 +56,8 @@ public final class KernelHarness {
   /// - Parameters:
   ///   - gradient: whether `backward` will be called; a norm without one is built for inference.
   ///   - shift: how many floats the tensors lie off 64-byte alignment.
-  ///   - staggered: whether `y`, `dy` and the gradients of inputs as large as `x` begin 64, 128, ...
-  ///     bytes further in a page than `x`: the harder case, as what is written looks like what is read
-  ///     next. Else all begin at the same place.
+  ///   - staggered: whether `y`, `dy` and the gradients of inputs as large as `x` begin further and
+  ///     further in a page than `x`, as in a network. Else all begin at the same place.
   ///   - wall: where memory begins that ends the process when touched; what a call must not write is then
   ///     protected from it.
   ///   - shared: the kernel of another harness of the same layer, layout and mode.
@@ -148,7 +148,7 @@ extension KernelHarness {
         try GuardedTensor(count: count, shift: shift, wall: wall)
       }
       func laid() throws(NormaError) -> GuardedTensor {
-        if staggered { further += 64 }
+        if staggered { further += TensorMemory.apart }
         return try GuardedTensor(layout, shift: shift + further, wall: wall)
       }
       self.inputs = inputs

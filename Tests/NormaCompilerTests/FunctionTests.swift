@@ -207,3 +207,20 @@ func powersOfOneArePrecise(_ test: FunctionCase) throws {
   let map = try Map(test, count: bases.count, exponent: 0.3)
   _ = try check(test, map, [bases], exponent: Double(Float(0.3)))
 }
+
+/// Rows are longer than where vectors go across the ends of rows, and end within a vector.
+@Test("Each row of a channel has the channel's own exponent", arguments: ["tiles", "native"])
+func exponentsOfChannelsAreTheirOwn(_ executor: String) throws {
+  let layout = try TensorLayout(shape: [4, 6, 17, 17], axis: [1])
+  let exponent: Expr = 0.5 + 0.8 * (Expr.parameter("p", per: .channel).sign() + 1)
+  let program = try NormProgram(
+    inputs: [("x", .all)], parameters: [("p", .channel)], buffers: [], hyper: [],
+    output: (Expr.input("x").abs() + 0.5).pow(exponent), updates: [], gradient: false)
+  let kernel = try TilesKernel(
+    program: program, layout: layout, native: executor == "native" ? session : nil)
+  session.settle()
+  #expect(kernel.executor == executor, "\(session.notes)")
+  let exact = try kernelResults(
+    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
+  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact)
+}

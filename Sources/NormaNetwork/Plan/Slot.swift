@@ -1,3 +1,5 @@
+import NormaSystem
+
 /// A piece of memory that a plan needs during part of a step.
 ///
 /// Time runs forward over the operations and then back: `Moment` orders both.
@@ -46,17 +48,22 @@ func arrange(_ slots: [Slot]) -> Int {
     ($1.element.bytes, $0.offset) < ($0.element.bytes, $1.offset)
   }
   for (_, slot) in order where slot.bytes > 0 {
-    let size = aligned(slot.bytes)
+    let size = room(slot.bytes)
     var offset = 0
     for other in placed.filter({ $0.overlaps(slot) }).sorted(by: { $0.offset < $1.offset }) {
       if offset + size <= other.offset { break }
-      offset = max(offset, other.offset + aligned(other.bytes))
+      offset = max(offset, other.offset + room(other.bytes))
     }
     slot.offset = offset
     placed.append(slot)
     total = max(total, offset + size)
   }
   return total
+}
+
+/// What a slot takes: behind whole pages the next had better not begin at the same place of one.
+private func room(_ bytes: Int) -> Int {
+  aligned(bytes) + (bytes < 1 << 14 ? 0 : TensorMemory.apart)
 }
 
 /// The byte count rounded up to a cache line.

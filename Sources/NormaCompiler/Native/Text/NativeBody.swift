@@ -13,6 +13,8 @@ struct NativeBody {
   let start: String
   /// The first column in a row, for small arrays along it.
   let inRow: String
+  /// The values that lie in arrays along columns.
+  let arrays: Set<Int>
   /// Distinguishes copies of a body in one scope.
   let suffix: String
   /// Names known from outside the body.
@@ -31,6 +33,7 @@ struct NativeBody {
     self.row = row
     self.start = start
     self.inRow = inRow ?? column
+    arrays = loops.arrays
     self.suffix = suffix
     self.names = names
   }
@@ -47,6 +50,8 @@ struct NativeBody {
       expression = small.address.inner == 0 ? "bc(*(\(place)))" : load("\(place) + \(inRow)")
     case .value(let index) where pass.finds[index] != nil:
       expression = load(kept(pass.finds[index] ?? 0))
+    case .value(let index) where arrays.contains(index):
+      expression = load("\(NativeBody.array(index)) + \(inRow)")
     case .value(let index):
       let value = program.values[index]
       if let operation = value.operation {
@@ -81,15 +86,8 @@ struct NativeBody {
     tail.map { "ldn(\(pointer), \($0))" } ?? "ld(\(pointer))"
   }
 
-  /// The tensors and small arrays that values need, and the constants; not those of values that an
-  /// earlier pass left.
-  static func leaves(
-    of sources: [NativeProgram.Source], in program: NativeProgram, finding found: [Int: Int]
-  ) -> [NativeProgram.Source] {
-    program.made(for: sources, finding: found).filter {
-      if case .value = $0 { false } else { true }
-    }
-  }
+  /// The array along columns where a value lies.
+  static func array(_ index: Int) -> String { "H\(index)" }
 
   /// The index that leading rows and the row within a block give.
   static func offset(_ address: NativeProgram.Address, row: String) -> String {

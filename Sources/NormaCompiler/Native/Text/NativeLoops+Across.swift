@@ -22,8 +22,7 @@ extension NativeLoops {
   /// Rows `row0 ..< row0 + n` from the first element on; `e` is the next that is written. Where they begin or
   /// end within a vector, another overlaps the one beside it.
   func acrossRows() -> [String] {
-    let leaves = NativeBody.leaves(
-      of: pass.outputs.map(\.source), in: program, finding: pass.finds)
+    let leaves = leaves(of: pass.outputs.map(\.source))
     func vectors(
       _ count: Int, _ names: [NativeProgram.Source: String], isAligned: Bool = true
     ) -> [String] {
@@ -67,12 +66,19 @@ extension NativeLoops {
     var lines = ["const int k = end - e;", "const vi own = lanes() < bi(k);"]
     var ofBoth = names
     for (number, leaf) in leaves.enumerated() {
-      guard case .small(let small) = leaf else { continue }
-      let (place, next) = (
-        NativeBody.place(small, row: "q"), NativeBody.place(small, row: "q + 1")
-      )
+      let (place, next): (String, String)
+      var isOneARow = false
+      switch leaf {
+      case .small(let small):
+        (place, next) = (
+          NativeBody.place(small, row: "q"), NativeBody.place(small, row: "q + 1")
+        )
+        isOneARow = small.address.inner == 0
+      case .value(let index): (place, next) = (NativeBody.array(index), NativeBody.array(index))
+      case .constant, .tensor: continue
+      }
       let name = "b\(number)"
-      if small.address.inner == 0 {
+      if isOneARow {
         lines.append("const vf \(name) = nk_if(own, \(names[leaf] ?? ""), bc(*(\(next))));")
       } else {
         lines.append(

@@ -11,9 +11,11 @@ extension NativeLoops {
   func columnLoop(
     _ all: [NativeProgram.Accumulation], _ outputs: [(tensor: Int32, source: NativeProgram.Source)]
   ) -> [String] {
-    let sums = withoutFactors(all, byRow: false)
     // Sums that differ from row to row take rows one by one.
     let single = all.contains { $0.address.row != 0 }
+    let (sums, corrections) = nearSums(withoutFactors(all, byRow: false)) { low in
+      if case .small(let small) = low { !single && small.address.row == 0 } else { false }
+    }
     // Few rows have few sums to join, and few errors to add up.
     let isShort = plan.level == .sample && plan.sliceRows <= 1024
     let rows = single ? 1 : 2 * NativeLoops.terms * (isShort ? 2 : 1)
@@ -40,11 +42,11 @@ extension NativeLoops {
     if outputs.isEmpty || hasManyRegisters && !waits && !rowsSharePlaces(outputs.count) {
       lines += ["const i64 c0 = 0, c1 = \(whole);"]
       let loops = everyColumn(vectors: passingVectors(sums, isWritten: !outputs.isEmpty)) {
-        passing(sums, outputs, rows: rows, $0, vectors: $1, tail: $2)
+        passing(sums, corrections, outputs, rows: rows, $0, vectors: $1, tail: $2)
       }
       lines += totalled(sums, loops)
     } else {
-      lines += alongRows(sums, outputs, together: single ? 1 : rowsTogether)
+      lines += alongRows(sums, corrections, outputs, together: single ? 1 : rowsTogether)
     }
     lines += ["} else for (i64 r = 0; r < m; r++) {", "const i64 c0 = 0, c1 = \(whole);"]
     let exact = all.enumerated().map { Sum(number: $0, terms: $1, stored: []) }
@@ -99,7 +101,7 @@ extension NativeLoops {
 
   /// Rows from start to end, segment by segment or whole, with sums that wait in memory.
   private func alongRows(
-    _ sums: [Sum],
+    _ sums: [Sum], _ corrections: [Correction],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int
   ) -> [String] {
     let arrays = sums.flatMap { sum in
@@ -133,7 +135,11 @@ extension NativeLoops {
       sums.flatMap { sum in
         let k = sum.number
         return parts(sum.terms).flatMap { part in
-          join(sum, part, "ld(F\(k)\(part) + \(column) - c0)", column, tail)
+          join(
+            sum, part,
+            corrected(k, corrections, column, tail) {
+              "ld(F\($0)\(part) + \(column) - c0)"
+            }, column, tail)
         }
       }
     }
@@ -164,12 +170,12 @@ extension NativeLoops {
   /// Some vectors of columns while `rows` rows pass by, at most: `p` of a few rows, `T` of all; where
   /// those are more than 8, `U` of 8.
   private func passing(
-    _ sums: [Sum],
+    _ sums: [Sum], _ corrections: [Correction],
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], rows: Int,
     _ column: String, vectors: Int, tail: Int?
   ) -> [String] {
     let sources = sums.flatMap { [$0.terms.a, $0.terms.b] } + outputs.map(\.source)
-    let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
+    let leaves = leaves(of: sources)
     let columns = (0..<vectors).map { self.column(column, vector: $0) }
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = []
@@ -244,7 +250,10 @@ extension NativeLoops {
       for sum in sums {
         for part in parts(sum.terms) {
           lines += join(
-            sum, part, "T\(part)\(sum.number)_\(v)", columns[v], tail)
+            sum, part,
+            corrected(sum.number, corrections, columns[v], tail) {
+              "T\(part)\($0)_\(v)"
+            }, columns[v], tail)
         }
       }
     }
@@ -347,7 +356,7 @@ extension NativeLoops {
     _ outputs: [(tensor: Int32, source: NativeProgram.Source)], together: Int, wide: Bool
   ) -> [String] {
     let sources = sums.flatMap { [$0.terms.a, $0.terms.b] } + outputs.map(\.source)
-    let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
+    let leaves = leaves(of: sources)
     var lines: [String] = []
     var names: [[NativeProgram.Source: String]] = Array(repeating: [:], count: together)
     func number(_ t: Int) -> String { t == 0 ? "r" : "r + \(t)" }
@@ -408,9 +417,14 @@ extension NativeLoops {
     var lines: [String] = []
     var names: [NativeProgram.Source: String] = [:]
     for (k, leaf) in leaves.enumerated() {
-      guard case .small(let small) = leaf, small.address.inner != 0, small.address.row == 0
-      else { continue }
-      let place = "\(NativeBody.place(small, row: "0")) + \(column)"
+      let array: String
+      switch leaf {
+      case .small(let small) where small.address.inner != 0 && small.address.row == 0:
+        array = NativeBody.place(small, row: "0")
+      case .value(let index): array = NativeBody.array(index)
+      case .small, .constant, .tensor: continue
+      }
+      let place = "\(array) + \(column)"
       let load = tail.map { "ldn(\(place), \($0))" } ?? "ld(\(place))"
       lines.append("const vf h\(k)\(suffix) = \(load);")
       names[leaf] = "h\(k)\(suffix)"

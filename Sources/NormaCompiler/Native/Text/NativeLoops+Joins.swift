@@ -32,6 +32,17 @@ extension NativeLoops {
     return ["{ const vf x = \(from);"] + lines + ["}"]
   }
 
+  /// A sum's vector without what is taken off it at the end.
+  func corrected(
+    _ number: Int, _ corrections: [Correction], _ column: String, _ tail: Int?,
+    _ vector: (_ number: Int) -> String
+  ) -> String {
+    guard let correction = corrections.first(where: { $0.sum == number }),
+      case .small(let low) = correction.low
+    else { return vector(number) }
+    return "\(vector(number)) - \(vector(correction.other)) * \(factor(.small(low), column, tail))"
+  }
+
   /// Lines that add to the totals `T` of sums over everything, with their beginning and end.
   func totalled(_ sums: [Sum], _ lines: [String]) -> [String] {
     let totals = sums.filter(\.terms.isTotal)
@@ -72,7 +83,7 @@ extension NativeLoops {
   }
 
   /// A factor of sums of columns, as a vector.
-  private func factor(_ factor: NativeProgram.Factor, _ column: String, _ tail: Int?) -> String {
+  func factor(_ factor: NativeProgram.Factor, _ column: String, _ tail: Int?) -> String {
     guard case .small(let small) = factor, small.address.inner != 0 else {
       return "bc(\(columnFactor(factor)))"
     }

@@ -5,13 +5,13 @@ extension NativeLoops {
   ) -> [String] {
     let sums = withoutFactors(all, byRow: true)
     let sources = all.flatMap { [$0.a, $0.b] } + outputs.map(\.source)
-    let leaves = NativeBody.leaves(of: sources, in: program, finding: pass.finds)
+    let leaves = leaves(of: sources)
     // What all rows share is read once, where a whole row's worth of it stays in registers.
     let (read, held) = sums.isEmpty ? heldColumns(leaves) : ([], [])
     // What is one number a row is made once.
     let (numbers, names) = numbersOfRow(leaves, "q", "")
     let row = ["const i64 q = q0 + r, o = (row0 + r) * \(plan.rowPitch);"] + numbers
-    let (near, corrections) = nearSums(sums, names)
+    let (near, corrections) = nearSums(sums) { names[$0] != nil }
     let isManyAtOnce = joinsManyRows(sums, all, outputs, corrections)
     let first = isManyAtOnce ? "r0" : "0"
     let eachRow =
@@ -123,7 +123,7 @@ extension NativeLoops {
       ? (all.flatMap(\.lines), all.map(\.names)) : ([], [])
   }
 
-  /// What is taken off a sum at the end: another one times a number of the row.
+  /// What is taken off a sum at the end: another one times a number of the row, or of the column.
   struct Correction {
     let sum: Int
     let other: Int
@@ -132,8 +132,8 @@ extension NativeLoops {
 
   /// Sums of v (x - high - low) as sums of v (x - high), where the sum of v is made as well: low times
   /// that one is taken off at the end.
-  private func nearSums(
-    _ sums: [Sum], _ names: [NativeProgram.Source: String]
+  func nearSums(
+    _ sums: [Sum], _ isAtHand: (NativeProgram.Source) -> Bool
   ) -> (sums: [Sum], corrections: [Correction]) {
     var near = sums
     var corrections: [Correction] = []
@@ -141,7 +141,7 @@ extension NativeLoops {
       let terms = sums[k].terms
       for (a, b) in [(terms.a, terms.b), (terms.b, terms.a)] {
         guard case .value(let index) = b, let centered = program.centered[index],
-          names[centered.rest] != nil,
+          isAtHand(centered.rest),
           let other = sums.first(where: { $0.terms.family == .sum && $0.terms.a == a })
         else { continue }
         (near[k].terms.a, near[k].terms.b) = (a, centered.near)

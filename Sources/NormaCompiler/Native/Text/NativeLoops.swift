@@ -12,11 +12,14 @@ struct NativeLoops {
   let isCostly: Bool
   /// Values of a row.
   private(set) var inner: Int
+  /// The values that all rows of a column have: each is made once, in an array.
+  private(set) var arrays: Set<Int>
 
   init(program: NativeProgram, plan: TilePlan, pass: NativeProgram.Pass, goesBack: Bool) {
     (self.program, self.plan, self.pass, self.goesBack) = (program, plan, pass, goesBack)
     isCostly = program.makesCostlyValues(pass)
     inner = plan.inner
+    arrays = program.columnArrays(pass)
   }
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7 of the sum of the terms'
@@ -28,7 +31,9 @@ struct NativeLoops {
 
   /// The loops; rows are `row0 ..< row0 + n` of the tensor, or of the slice at level channel; `q0` is the
   /// first one's index in its block.
-  func text() -> [String] {
+  func text() -> [String] { arrays.isEmpty ? loops() : ["{"] + columnArrays() + loops() + ["}"] }
+
+  private func loops() -> [String] {
     if goesAcross { return acrossRows() }
     if let asOne = withBlocksAsRows {
       return ["{", "const i64 n = 1;"] + asOne.rowLoop(pass.accumulations, []) + ["}"]
@@ -44,6 +49,35 @@ struct NativeLoops {
     let byRow = pass.accumulations.filter(goesByRow)
     let byColumn = pass.accumulations.filter { !goesByRow($0) }
     return (byRow.isEmpty ? [] : rowLoop(byRow, [])) + columnLoop(byColumn, pass.outputs)
+  }
+
+  /// What all rows of a column have, each along a row.
+  private func columnArrays() -> [String] {
+    var plain = self
+    plain.arrays = []
+    let names = arrays.sorted()
+    let length = (inner + lanes - 1) / lanes * lanes
+    func made(_ column: String, _ tail: Int?) -> [String] {
+      var body = NativeBody(
+        plain, tail: tail, column: column, row: "q0", start: "0", suffix: "")
+      let values = names.map { body.vector(.value($0)) }
+      return body.statements
+        + zip(names, values).map { "st(\(NativeBody.array($0)) + \(column), \($1));" }
+    }
+    var lines = names.map {
+      "float \(NativeBody.array($0))[\(length)] __attribute__((aligned(64)));"
+    }
+    if whole > 0 { lines += ["for (i64 i = 0; i < \(whole); i += W) {"] + made("i", nil) + ["}"] }
+    if tail > 0 { lines += ["{"] + made("\(whole)", tail) + ["}"] }
+    return lines
+  }
+
+  /// The tensors and small arrays that values need, the constants, and values that lie in arrays; not those
+  /// of values that an earlier pass left.
+  func leaves(of sources: [NativeProgram.Source]) -> [NativeProgram.Source] {
+    program.made(for: sources, finding: pass.finds, arrays: arrays).filter {
+      if case .value(let index) = $0 { arrays.contains(index) } else { true }
+    }
   }
 
   /// The loops over blocks as if each were one row, where all that a pass makes is sums of whole blocks:

@@ -120,10 +120,13 @@ struct NativeProgram {
   let lanes: Int
   private(set) var values: [Value] = []
   private var numbers: [Value: Int] = [:]
-  /// Values less one number a row that is two floats: what is left of the first, and the second.
+  /// Values less a number that is two floats, one a row or one a column: what is left of the first, and the
+  /// second.
   private(set) var centered: [Int: (near: Source, rest: Source)] = [:]
   /// Products of those and a factor, by the fma that makes them.
   private var centeredProducts: [Int: (centered: Source, factor: Source)] = [:]
+  /// Whether what a column has once is made once a pass, in an array of a row's length.
+  let hasColumnArrays: Bool
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
   private(set) var tensors: Set<Int32> = []
@@ -148,6 +151,8 @@ struct NativeProgram {
 
   /// The most floats of values that are kept: what lies in the cache beside tensors.
   private static let mostKept = 1 << 14
+  /// The longest rows whose columns have arrays of their own: a few of them lie in the first-level cache.
+  private static let longestColumnArray = 1024
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
 
@@ -155,6 +160,9 @@ struct NativeProgram {
   init?(_ plan: TilePlan, lanes: Int) {
     self.lanes = lanes
     rowsAtOnce = plan.sliceRows
+    hasColumnArrays =
+      plan.level != .rows && plan.leadCounts.allSatisfy { $0 == 1 }
+      && plan.inner <= NativeProgram.longestColumnArray
     var registers: [Int32: Source] = [:]
     // A tensor that was written is the value it was given.
     var written: [Int32: Source] = [:]
@@ -322,8 +330,12 @@ struct NativeProgram {
     guard sum.family == .dot, sum.a != sum.b else { return (sum, nil) }
     var terms = sum
     if let (rest, factor) = split(sum.a, sum.b) {
-      terms.family = .sum
-      (terms.a, terms.b) = (rest, rest)
+      if case .value(let index) = rest, values[index].operation == "mul" {
+        (terms.a, terms.b) = (values[index].operands[0], values[index].operands[1])
+      } else {
+        terms.family = .sum
+        (terms.a, terms.b) = (rest, rest)
+      }
       return (terms, factor)
     }
     guard ofProducts else { return (sum, nil) }
@@ -346,38 +358,53 @@ struct NativeProgram {
     return .value(values.count - 1)
   }
 
+  /// A sum less a product with `rest`, which goes to what it goes together with, or to a product; nil
+  /// where that takes as many operations.
+  private mutating func difference(_ sum: Source, _ less: Source, _ rest: Source) -> Source? {
+    if goTogether(rest, sum) {
+      return number(Value(operation: "sub", operands: [sum, less], address: nil))
+    }
+    guard case .value(let index) = sum else { return nil }
+    let operands = values[index].operands
+    switch values[index].operation {
+    case "mul":
+      let negative = number(Value(operation: "neg", operands: [less], address: nil))
+      return number(Value(operation: "fma", operands: operands + [negative], address: nil))
+    case "fma":
+      guard let added = difference(operands[2], less, rest) else { return nil }
+      return number(
+        Value(operation: "fma", operands: [operands[0], operands[1], added], address: nil))
+    default: return nil
+    }
+  }
+
   /// An operation's result. A comparison and the choice that it decides are one operation. Where a factor
   /// follows a difference from a mean in two floats, the second float goes with the factor:
-  /// (x - high - low) s is (x - high) s + (-low s), of which a row has one.
+  /// (x - high - low) s is (x - high) s + (-low s), of which a row has one, or a column.
   private mutating func value(_ operation: String, _ operands: [Source]) -> Source {
     func plain(_ operation: String, _ operands: [Source]) -> Source {
       number(Value(operation: operation, operands: operands, address: nil))
     }
     switch operation {
-    case "center" where isOneARow(operands[1]) && isOneARow(operands[2]):
+    case "center" where goTogether(operands[1], operands[2]):
       let near = plain("sub", [operands[0], operands[1]])
       let difference = plain("sub", [near, operands[2]])
       if case .value(let index) = difference { centered[index] = (near, operands[2]) }
       return difference
     case "mul", "fma":
       for (a, factor) in [(operands[0], operands[1]), (operands[1], operands[0])] {
-        guard case .value(let index) = a, let (near, rest) = centered[index], isOneARow(factor)
+        guard case .value(let index) = a, let (near, rest) = centered[index],
+          goTogether(rest, factor)
         else { continue }
         let less = plain("mul", [rest, factor])
-        if operation == "mul" {
+        guard operation == "fma" else {
           let product = plain("fma", [near, factor, plain("neg", [less])])
           if case .value(let number) = product { centeredProducts[number] = (a, factor) }
           return product
         }
-        if isOneARow(operands[2]) {
-          return plain("fma", [near, factor, plain("sub", [operands[2], less])])
+        if let added = difference(operands[2], less, rest) {
+          return plain("fma", [near, factor, added])
         }
-        guard case .value(let added) = operands[2], values[added].operation == "fma",
-          isOneARow(values[added].operands[2])
-        else { continue }
-        var inner = values[added].operands
-        inner[2] = plain("sub", [inner[2], less])
-        return plain("fma", [near, factor, plain("fma", inner)])
       }
       return plain(operation, operands)
     case "select":
@@ -400,6 +427,40 @@ struct NativeProgram {
     }
   }
 
+  /// Whether all rows of a column have the same.
+  func isOneAColumn(_ source: Source) -> Bool {
+    switch source {
+    case .constant: true
+    case .small(let small): small.address.row == 0
+    case .tensor: false
+    case .value(let index):
+      values[index].operation != nil && values[index].operands.allSatisfy(isOneAColumn)
+    }
+  }
+
+  /// Whether what is made of two is made once a row, or once a column.
+  private func goTogether(_ a: Source, _ b: Source) -> Bool {
+    isOneARow(a) && isOneARow(b) || hasColumnArrays && isOneAColumn(a) && isOneAColumn(b)
+  }
+
+  /// The values among what a pass makes that all rows of a column have, but not all columns of a row, and
+  /// that other values are made of.
+  func columnArrays(_ pass: Pass) -> Set<Int> {
+    guard hasColumnArrays else { return [] }
+    let wanted = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
+    var arrays: Set<Int> = []
+    var (seen, pending): (Set<Source>, [Source]) = ([], wanted)
+    while let source = pending.popLast() {
+      guard case .value(let index) = source, seen.insert(source).inserted else { continue }
+      if isOneAColumn(source), !isOneARow(source) {
+        arrays.insert(index)
+      } else {
+        pending += values[index].operands
+      }
+    }
+    return arrays
+  }
+
   /// Whether a pass makes something costly that none before it kept.
   func makesCostlyValues(_ pass: Pass) -> Bool {
     let wanted = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
@@ -409,8 +470,10 @@ struct NativeProgram {
   }
 
   /// Some sources and all that they are made of, each once; not values that an earlier pass left, nor
-  /// what those are made of.
-  func made(for sources: [Source], finding found: [Int: Int]) -> [Source] {
+  /// what those and `arrays` are made of.
+  func made(
+    for sources: [Source], finding found: [Int: Int], arrays: Set<Int> = []
+  ) -> [Source] {
     var seen: Set<Source> = []
     var made: [Source] = []
     var pending = Array(sources.reversed())
@@ -418,7 +481,7 @@ struct NativeProgram {
       guard seen.insert(source).inserted else { continue }
       if case .value(let index) = source {
         guard found[index] == nil else { continue }
-        pending += values[index].operands.reversed()
+        if !arrays.contains(index) { pending += values[index].operands.reversed() }
       }
       made.append(source)
     }
