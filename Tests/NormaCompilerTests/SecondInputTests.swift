@@ -33,6 +33,13 @@ struct SecondInputCase: CustomStringConvertible, Sendable {
         let r: Expr = (x.variance(roles) + 0.01).rsqrt()
         return (x - x.mean(roles)) * r * p + w
       }),
+    SecondInputCase(
+      description: "costly gate of a position, found again", input: .space, parameter: .channel,
+      formula: { x, w, p in
+        let gate: Expr = (p * x.mean([.space, .channel]) + w).sigmoid()
+        let gated: Expr = x * gate
+        return gated * gated.mean(.channel)
+      }),
   ]
 
   static let shapes: [(shape: [Int], axis: Int)] = [

@@ -203,6 +203,19 @@ import Testing
     }
   }
 
+  @Test func halvesLieWhereAWholeWas() {
+    func slot(_ kilobytes: Int, _ moments: ClosedRange<Int>) -> Slot {
+      let slot = Slot(bytes: kilobytes << 10, at: .forward(moments.lowerBound))
+      slot.use(at: .forward(moments.upperBound))
+      return slot
+    }
+    let slots = [slot(1024, 0...2), slot(1024, 0...9), slot(512, 3...9), slot(512, 3...9)]
+    #expect(arrange(slots) < 2 << 20 + 4096)
+    let three = (0..<3).map { _ in slot(1024, 0...9) }
+    _ = arrange(three)
+    #expect(Set(three.map { $0.offset % 4096 }).count == 3, "all begin elsewhere in a page")
+  }
+
   @Test func activationMemoryIsReused() throws {
     let deep = [LayerSpec](repeating: .sequence([.linear(64), .relu]), count: 20)
     let net = try network(deep + [.linear(4)], input: [64], batch: 256, training: nil)

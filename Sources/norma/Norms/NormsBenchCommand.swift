@@ -15,7 +15,7 @@ struct NormsBenchCommand: ParsableCommand {
       to --threads threads. The copy reads and writes the tensor once. The floor goes over the very \
       buffers of the norm without arithmetic: forward reads x and writes y, backward reads x and dy \
       and writes dx; where statistics span the whole tensor, inputs are read twice. Large tensors \
-      are judged by the floor, small ones by the copy. The tensors begin 832 bytes apart in a page, as \
+      are judged by the floor, small ones by the copy. The tensors begin 1216 bytes apart in a page, as \
       in a network.
 
       All take turns in every round. Times are medians; the spread is the largest distance of a \

@@ -45,6 +45,25 @@ func waysOfWriting(
   #expect(text.contains("float F0p[1024]") == hasSegments)
 }
 
+/// Results do not tell what is made once, only the text does.
+@Test(
+  "What a column has goes into arrays where rows are many, and off the sums at the end",
+  arguments: [
+    (FormulaCase.groups, [8, 7, 7, 24], true, true),
+    (FormulaCase.groups, [8, 2, 2, 24], false, false),
+    (FormulaCase.groups, [8, 4, 4, 1026], false, true),
+    (FormulaCase.layer, [64, 24], false, false),
+  ])
+func whatAColumnHas(
+  _ formula: @escaping FormulaCase.Formula, _ shape: [Int], _ hasArrays: Bool, _ isCorrected: Bool
+) throws {
+  let special = try NativeSpecial(
+    try program(formula), layout: try TensorLayout(shape: shape, axis: [-1]), lanes: 8, name: "it")
+  let text = try #require(special?.text)
+  #expect(text.contains("float H") == hasArrays)
+  #expect(text.contains(" - Tp") == isCorrected)
+}
+
 /// Results do not tell how rows are summed, only the text does.
 @Test(
   "Rows up to 64 values are summed many at once", arguments: [(3, false), (20, true), (65, false)])

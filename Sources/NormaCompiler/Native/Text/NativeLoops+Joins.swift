@@ -37,10 +37,10 @@ extension NativeLoops {
     _ number: Int, _ corrections: [Correction], _ column: String, _ tail: Int?,
     _ vector: (_ number: Int) -> String
   ) -> String {
-    guard let correction = corrections.first(where: { $0.sum == number }),
-      case .small(let low) = correction.low
+    guard let correction = corrections.first(where: { $0.sum == number })
     else { return vector(number) }
-    return "\(vector(number)) - \(vector(correction.other)) * \(factor(.small(low), column, tail))"
+    return
+      "\(vector(number)) - \(vector(correction.other)) * \(factor(correction.low, column, tail))"
   }
 
   /// Lines that add to the totals `T` of sums over everything, with their beginning and end.

@@ -19,7 +19,7 @@ extension NativeLoops {
       && all.allSatisfy {
         [.sum, .dot, .moments].contains($0.family) && $0.isAlone(in: plan) && $0.address.row == 1
       }
-      && (corrections.map(\.low) + factors).allSatisfy { doubles(of: $0) != nil }
+      && (corrections.map(\.low.source) + factors).allSatisfy { doubles(of: $0) != nil }
   }
 
   /// A loop over groups of rows, which begin at `r0`; of a last one that is not whole, rows of the one
@@ -70,7 +70,7 @@ extension NativeLoops {
     lines += ["}"] + parts.map { "sums(s\($0.sum), g\($0.sum));" }
     lines += ["for (int h = 0; h < W; h += W / 2) {"]
     lines += parts.map { "vd \($0.sum) = ldd(s\($0.sum) + h);" }
-    lines += corrections.map { "d\($0.sum) -= d\($0.other) * \(doubles(of: $0.low) ?? "");" }
+    lines += corrections.map { "d\($0.sum) -= d\($0.other) * \(doubles(of: $0.low.source) ?? "");" }
     for sum in sums {
       for (_, stored, factor) in sum.stored {
         let times = factor.flatMap { doubles(of: $0.source) }.map { " * \($0)" } ?? ""

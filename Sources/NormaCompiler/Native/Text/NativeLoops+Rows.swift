@@ -87,7 +87,7 @@ extension NativeLoops {
     } else {
       lines += ["if (!wide) {"] + partialSums(near, outputs, leaves, body) { added(near, $0) }
       lines += corrections.map {
-        "d\($0.sum) -= d\($0.other) * (double)\(names[$0.low] ?? "")[0];"
+        "d\($0.sum) -= d\($0.other) * (double)\(names[$0.low.source] ?? "")[0];"
       }
       lines.append("} else {")
       lines += everyVector { accumulateWide(&$0, sums, tail: $1) } + ["}"]
@@ -127,7 +127,7 @@ extension NativeLoops {
   struct Correction {
     let sum: Int
     let other: Int
-    let low: NativeProgram.Source
+    let low: NativeProgram.Factor
   }
 
   /// Sums of v (x - high - low) as sums of v (x - high), where the sum of v is made as well: low times
@@ -141,12 +141,12 @@ extension NativeLoops {
       let terms = sums[k].terms
       for (a, b) in [(terms.a, terms.b), (terms.b, terms.a)] {
         guard case .value(let index) = b, let centered = program.centered[index],
-          isAtHand(centered.rest),
+          let low = NativeProgram.Factor(centered.rest), isAtHand(centered.rest),
           let other = sums.first(where: { $0.terms.family == .sum && $0.terms.a == a })
         else { continue }
         (near[k].terms.a, near[k].terms.b) = (a, centered.near)
         corrections.append(
-          Correction(sum: sums[k].number, other: other.number, low: centered.rest))
+          Correction(sum: sums[k].number, other: other.number, low: low))
         break
       }
     }

@@ -19,7 +19,7 @@ struct NativeLoops {
     (self.program, self.plan, self.pass, self.goesBack) = (program, plan, pass, goesBack)
     isCostly = program.makesCostlyValues(pass)
     inner = plan.inner
-    arrays = program.columnArrays(pass)
+    arrays = program.valuesOfColumns(pass)
   }
 
   /// Terms that are added in float: four keep sums of 65536 values within 2e-7 of the sum of the terms'
@@ -31,7 +31,7 @@ struct NativeLoops {
 
   /// The loops; rows are `row0 ..< row0 + n` of the tensor, or of the slice at level channel; `q0` is the
   /// first one's index in its block.
-  func text() -> [String] { arrays.isEmpty ? loops() : ["{"] + columnArrays() + loops() + ["}"] }
+  func text() -> [String] { arrays.isEmpty ? loops() : ["{"] + makingArrays() + loops() + ["}"] }
 
   private func loops() -> [String] {
     if goesAcross { return acrossRows() }
@@ -52,7 +52,7 @@ struct NativeLoops {
   }
 
   /// What all rows of a column have, each along a row.
-  private func columnArrays() -> [String] {
+  private func makingArrays() -> [String] {
     var plain = self
     plain.arrays = []
     let names = arrays.sorted()
@@ -121,6 +121,14 @@ struct NativeLoops {
       } else {
         found.append(Sum(number: number, terms: terms, stored: [(number, sum, factor)]))
       }
+    }
+    // A product that is summed, and not multiplied for another sum, is multiplied and added at once.
+    for k in found.indices {
+      let product = found[k].terms.a
+      let isShared = found.indices.contains {
+        $0 != k && (found[$0].terms.a == product || found[$0].terms.b == product)
+      }
+      if !isShared { found[k].terms = program.opened(found[k].terms) }
     }
     return found
   }

@@ -61,6 +61,15 @@ struct NativeProgram {
     case constant(UInt32)
     case small(Small)
 
+    /// Nil for what is more than a number or a small array.
+    init?(_ source: Source) {
+      switch source {
+      case .constant(let bits): self = .constant(bits)
+      case .small(let small): self = .small(small)
+      case .value, .tensor: return nil
+      }
+    }
+
     var source: Source {
       switch self {
       case .constant(let bits): .constant(bits)
@@ -114,6 +123,9 @@ struct NativeProgram {
     /// Values that a later pass finds where this one put them, and those that are found: which place.
     var keeps: [Int: Int] = [:]
     var finds: [Int: Int] = [:]
+
+    /// What is summed and what is written.
+    var sources: [Source] { accumulations.flatMap { [$0.a, $0.b] } + outputs.map(\.source) }
   }
 
   /// Floats of a vector.
@@ -125,7 +137,7 @@ struct NativeProgram {
   private(set) var centered: [Int: (near: Source, rest: Source)] = [:]
   /// Products of those and a factor, by the fma that makes them.
   private var centeredProducts: [Int: (centered: Source, factor: Source)] = [:]
-  /// Whether what a column has once is made once a pass, in an array of a row's length.
+  /// Whether what a column has once is made once a call of a pass, in an array of a row's length.
   let hasColumnArrays: Bool
   private(set) var passes: [Pass] = []
   /// The tensors that are read or written.
@@ -153,6 +165,8 @@ struct NativeProgram {
   private static let mostKept = 1 << 14
   /// The longest rows whose columns have arrays of their own: a few of them lie in the first-level cache.
   private static let longestColumnArray = 1024
+  /// The rows of a slice that arrays of columns are made for: of fewer they would be much of the work.
+  private static let fewestArrayRows = 16
   /// The most doubles of sums beyond a slice that are put aside before a pass that may be run again.
   static let sumsAside = 1 << 13
 
@@ -163,6 +177,7 @@ struct NativeProgram {
     hasColumnArrays =
       plan.level != .rows && plan.leadCounts.allSatisfy { $0 == 1 }
       && plan.inner <= NativeProgram.longestColumnArray
+      && plan.sliceRows >= NativeProgram.fewestArrayRows
     var registers: [Int32: Source] = [:]
     // A tensor that was written is the value it was given.
     var written: [Int32: Source] = [:]
@@ -303,15 +318,9 @@ struct NativeProgram {
     _ sum: Accumulation, byRow: Bool, ofProducts: Bool
   ) -> (sum: Accumulation, factor: Factor?) {
     func factor(_ source: Source) -> Factor? {
-      switch source {
-      case .constant(let bits): return .constant(bits)
-      case .small(let small):
-        let (isOneARow, isOneAColumn) = (small.address.inner == 0, small.address.row == 0)
-        let isCommon =
-          byRow ? isOneARow : sum.isTotal ? isOneARow && isOneAColumn : isOneAColumn
-        return isCommon ? .small(small) : nil
-      case .value, .tensor: return nil
-      }
+      guard let factor = Factor(source) else { return nil }
+      let (oneARow, oneAColumn) = (isOneARow(source), isOneAColumn(source))
+      return (byRow ? oneARow : sum.isTotal ? oneARow && oneAColumn : oneAColumn) ? factor : nil
     }
     /// What is left of a product without its factor.
     func split(_ a: Source, _ b: Source) -> (rest: Source, factor: Factor)? {
@@ -330,12 +339,8 @@ struct NativeProgram {
     guard sum.family == .dot, sum.a != sum.b else { return (sum, nil) }
     var terms = sum
     if let (rest, factor) = split(sum.a, sum.b) {
-      if case .value(let index) = rest, values[index].operation == "mul" {
-        (terms.a, terms.b) = (values[index].operands[0], values[index].operands[1])
-      } else {
-        terms.family = .sum
-        (terms.a, terms.b) = (rest, rest)
-      }
+      terms.family = .sum
+      (terms.a, terms.b) = (rest, rest)
       return (terms, factor)
     }
     guard ofProducts else { return (sum, nil) }
@@ -350,6 +355,16 @@ struct NativeProgram {
     return (sum, nil)
   }
 
+  /// A sum of products as one that multiplies and adds at once.
+  func opened(_ sum: Accumulation) -> Accumulation {
+    guard sum.family == .sum, case .value(let index) = sum.a, values[index].operation == "mul"
+    else { return sum }
+    var terms = sum
+    terms.family = .dot
+    (terms.a, terms.b) = (values[index].operands[0], values[index].operands[1])
+    return terms
+  }
+
   /// Values that are the same in two passes have one number.
   private mutating func number(_ value: Value) -> Source {
     if let known = numbers[value] { return .value(known) }
@@ -358,8 +373,8 @@ struct NativeProgram {
     return .value(values.count - 1)
   }
 
-  /// A sum less a product with `rest`, which goes to what it goes together with, or to a product; nil
-  /// where that takes as many operations.
+  /// A sum less a product with `rest`, taken off the innermost addend, which is one a row or a column as
+  /// that is, or nothing; nil where it saves no operation.
   private mutating func difference(_ sum: Source, _ less: Source, _ rest: Source) -> Source? {
     if goTogether(rest, sum) {
       return number(Value(operation: "sub", operands: [sum, less], address: nil))
@@ -386,7 +401,9 @@ struct NativeProgram {
       number(Value(operation: operation, operands: operands, address: nil))
     }
     switch operation {
-    case "center" where goTogether(operands[1], operands[2]):
+    case "center"
+    where operands[1...].allSatisfy(isOneARow)
+      || operands[1...].allSatisfy(isOneAColumn):
       let near = plain("sub", [operands[0], operands[1]])
       let difference = plain("sub", [near, operands[2]])
       if case .value(let index) = difference { centered[index] = (near, operands[2]) }
@@ -443,15 +460,16 @@ struct NativeProgram {
     isOneARow(a) && isOneARow(b) || hasColumnArrays && isOneAColumn(a) && isOneAColumn(b)
   }
 
-  /// The values among what a pass makes that all rows of a column have, but not all columns of a row, and
-  /// that other values are made of.
-  func columnArrays(_ pass: Pass) -> Set<Int> {
+  /// The values that a pass makes which all rows of a column have, but not all columns of a row: of those
+  /// that are made of one another the last.
+  func valuesOfColumns(_ pass: Pass) -> Set<Int> {
     guard hasColumnArrays else { return [] }
-    let wanted = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
     var arrays: Set<Int> = []
-    var (seen, pending): (Set<Source>, [Source]) = ([], wanted)
+    var (seen, pending): (Set<Source>, [Source]) = ([], pass.sources)
     while let source = pending.popLast() {
-      guard case .value(let index) = source, seen.insert(source).inserted else { continue }
+      guard case .value(let index) = source, seen.insert(source).inserted,
+        pass.keeps[index] == nil, pass.finds[index] == nil
+      else { continue }
       if isOneAColumn(source), !isOneARow(source) {
         arrays.insert(index)
       } else {
@@ -463,8 +481,7 @@ struct NativeProgram {
 
   /// Whether a pass makes something costly that none before it kept.
   func makesCostlyValues(_ pass: Pass) -> Bool {
-    let wanted = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
-    return made(for: wanted, finding: pass.finds).contains {
+    return made(for: pass.sources, finding: pass.finds).contains {
       if case .value(let value) = $0 { values[value].isCostly } else { false }
     }
   }
@@ -495,7 +512,7 @@ struct NativeProgram {
     for number in passes.indices {
       let pass = passes[number]
       var seen: Set<Int> = []
-      var pending = pass.accumulations.flatMap { [$0.a, $0.b] } + pass.outputs.map(\.source)
+      var pending = pass.sources
       while let source = pending.popLast() {
         guard case .value(let value) = source, seen.insert(value).inserted else { continue }
         if values[value].isCostly, let first = maker[value] {
