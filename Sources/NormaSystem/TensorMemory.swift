@@ -47,6 +47,7 @@ package final class TensorMemory {
   /// Beside tensors one line apart, the hardest case, layer norm with backward was measured to take a
   /// tenth less on 4096 x 1024.
   package static let apart = 19 * 64
+  /// The bytes after which places of the first-level cache repeat.
   package static let page = 4096
 }
 

@@ -1,4 +1,3 @@
-import Foundation
 import NormaCompiler
 import NormaCore
 import NormaGraph
@@ -48,19 +47,11 @@ struct ColumnStatisticsCase: CustomStringConvertible, Sendable {
   ]
 }
 
-private let session = NativeSession(
-  environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
-
 @Test("Statistics of columns agree with Reference", arguments: ColumnStatisticsCase.all)
 func columnStatisticsAgree(_ test: ColumnStatisticsCase) throws {
   let layout = try TensorLayout(shape: test.shape, axis: [test.axis])
   let program = try NormProgram(
     inputs: [("x", .all)], parameters: [("p", .channel)], buffers: [], hyper: [],
     output: test.formula(.input("x"), .parameter("p", per: .channel)), updates: [], gradient: true)
-  let kernel = try TilesKernel(program: program, layout: layout, native: session)
-  session.settle()
-  #expect(kernel.executor == "native", "\(session.notes)")
-  let exact = try kernelResults(
-    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
-  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact)
+  try expectAgreement(program, layout)
 }

@@ -216,11 +216,5 @@ func exponentsOfChannelsAreTheirOwn(_ executor: String) throws {
   let program = try NormProgram(
     inputs: [("x", .all)], parameters: [("p", .channel)], buffers: [], hyper: [],
     output: (Expr.input("x").abs() + 0.5).pow(exponent), updates: [], gradient: false)
-  let kernel = try TilesKernel(
-    program: program, layout: layout, native: executor == "native" ? session : nil)
-  session.settle()
-  #expect(kernel.executor == executor, "\(session.notes)")
-  let exact = try kernelResults(
-    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
-  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact)
+  try expectAgreement(program, layout, executor: executor)
 }

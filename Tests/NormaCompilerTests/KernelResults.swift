@@ -1,3 +1,4 @@
+import Foundation
 import NormaCompiler
 import NormaCore
 import NormaGraph
@@ -90,4 +91,23 @@ func expectClose(
       worst <= 2e-6 * scale && values.allSatisfy(\.isFinite) && values.count == expected.count,
       "\(name): \(worst) of \(scale)", sourceLocation: place)
   }
+}
+
+private let session = NativeSession(
+  environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
+
+/// A kernel that runs as asked, on two threads as `ReferenceKernel` within rounding.
+@discardableResult
+func expectAgreement(
+  _ program: NormProgram, _ layout: TensorLayout, executor: String = "native",
+  _ place: SourceLocation = #_sourceLocation
+) throws -> TilesKernel {
+  let kernel = try TilesKernel(
+    program: program, layout: layout, native: executor == "native" ? session : nil)
+  session.settle()
+  #expect(kernel.executor == executor, "\(session.notes)", sourceLocation: place)
+  let exact = try kernelResults(
+    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
+  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact, place)
+  return kernel
 }

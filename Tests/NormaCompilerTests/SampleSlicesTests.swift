@@ -38,9 +38,6 @@ struct SampleSlicesCase: CustomStringConvertible, Sendable {
   }
 }
 
-private let session = NativeSession(
-  environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
-
 @Test(
   "Running statistics leave samples and chunks slices of their own, and agree with Reference",
   arguments: SampleSlicesCase.all, ["tiles", "native"])
@@ -52,13 +49,7 @@ func sampleSlicesAgree(_ test: SampleSlicesCase, _ executor: String) throws {
     inputs: [("x", .all)], parameters: [("p", .channel)], buffers: [("b", .channel)], hyper: [],
     output: y * .parameter("p", per: .channel), updates: [("b", buffer * 0.9 + running * 0.1)],
     gradient: true)
-  let kernel = try TilesKernel(
-    program: program, layout: layout, native: executor == "native" ? session : nil)
-  session.settle()
-  #expect(kernel.executor == executor, "\(session.notes)")
+  let kernel = try expectAgreement(program, layout, executor: executor)
   let forward = (kernel.planDescription ?? "").components(separatedBy: "backward")[0]
   #expect(forward.contains("one sample at a time") == test.isSliced, "\(forward)")
-  let exact = try kernelResults(
-    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
-  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact)
 }

@@ -1,4 +1,3 @@
-import Foundation
 import NormaCompiler
 import NormaCore
 import NormaGraph
@@ -53,9 +52,6 @@ struct SecondInputCase: CustomStringConvertible, Sendable {
   }
 }
 
-private let session = NativeSession(
-  environment: ProcessInfo.processInfo.environment, cores: 2, wait: .seconds(60))
-
 @Test("Second inputs agree with Reference", arguments: SecondInputCase.cases)
 func secondInputsAgree(
   _ test: SecondInputCase, _ shape: [Int], _ axis: Int, _ executor: String
@@ -67,11 +63,5 @@ func secondInputsAgree(
     output: test.formula(
       .input("x"), .input("w", domain: test.input), .parameter("p", per: test.parameter)),
     updates: [], gradient: true)
-  let kernel = try TilesKernel(
-    program: program, layout: layout, native: executor == "native" ? session : nil)
-  session.settle()
-  #expect(kernel.executor == executor, "\(session.notes)")
-  let exact = try kernelResults(
-    try ReferenceKernel(program: program, layout: layout), program, layout, threads: 1)
-  expectClose(try kernelResults(kernel, program, layout, threads: 2), exact)
+  try expectAgreement(program, layout, executor: executor)
 }
